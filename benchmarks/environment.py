@@ -1,0 +1,103 @@
+"""What a figure depends on besides the model: processor, system, versions, source revision, load."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from edge_runtime.errors import RuntimeUnavailableError
+from edge_runtime.interpreter import select_runtime
+
+__all__ = ["collect_environment", "compute_sha256", "read_load_average", "read_timestamp"]
+
+PACKAGES = ("numpy", "pillow", "ai-edge-litert", "tflite-runtime", "tensorflow", "keras", "matplotlib")
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def collect_environment() -> dict[str, Any]:
+    """A JSON object that names this machine, its software and its present load; nothing that names its owner."""
+    try:
+        _, runtime_name = select_runtime()
+    except RuntimeUnavailableError as error:
+        runtime_name = f"none: {error}"
+    return {
+        "cpu": _read_cpu_name(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "cores_usable": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "os": _read_system(),
+        "python": platform.python_version(),
+        "runtime": runtime_name,
+        "packages": {name: version for name in PACKAGES if (version := _read_version(name))},
+        "source_revision": _read_revision(),
+    }
+
+
+def read_load_average() -> list[float] | None:
+    """Load over 1, 5 and 15 minutes: above the number of models' threads, something else was working too."""
+    return [round(value, 2) for value in os.getloadavg()] if hasattr(os, "getloadavg") else None
+
+
+def read_timestamp() -> str:
+    """Now, in UTC, ISO 8601 to the second."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def compute_sha256(path: Path) -> str:
+    """Hex digest of a file, or of the names and contents of the files right inside a folder, sorted by name.
+
+    What lies deeper in an artifact's folder is left from making it, and can be large.
+    """
+    digest = hashlib.sha256()
+    for part in [path] if path.is_file() else sorted(part for part in path.iterdir() if part.is_file()):
+        if part != path:
+            digest.update(part.name.encode() + b"\0")
+        with part.open("rb") as stream:
+            for block in iter(lambda: stream.read(1 << 20), b""):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def _read_cpu_name() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() in ("model name", "Model", "Hardware"):
+                return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def _read_system() -> str:
+    """The system and its release, without a builder's private suffix: "Linux 6.1.0, glibc 2.36"."""
+    library, version = platform.libc_ver()
+    return f"{platform.system()} {platform.release().split('-')[0]}" + (f", {library} {version}" if library else "")
+
+
+def _read_version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _read_revision() -> str | None:
+    """The checkout's commit, marked when files differ from it; None outside a checkout."""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None

@@ -1,0 +1,147 @@
+"""Latency of models, measured in interleaved turns so that a noisy machine treats all of them alike.
+
+One after the other, a model that happens to be timed while another program works looks slow. Here every model gets a
+short turn in every round; what disturbs one round disturbs all models in it, and the ratio of two medians stays fair.
+Runs on the device too: needs the runtime and numpy only.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.native_model import NativeModel
+
+__all__ = [
+    "NOISY_P95_OVER_P50",
+    "LatencySummary",
+    "Measure",
+    "TurnPlan",
+    "build_invoke_call",
+    "build_measure",
+    "compute_ratio",
+    "compute_summary",
+    "interleave",
+]
+
+Measure = Callable[[], float]
+"""Makes one call of a model and returns that call's latency in milliseconds."""
+
+NOISY_P95_OVER_P50 = (
+    2.0  # on a quiet machine p95 stays within 1.1-1.3 of the median; beyond 2 the median is suspect too
+)
+
+
+@dataclass(frozen=True)
+class TurnPlan:
+    """How the turns are dealt out.
+
+    Attributes:
+        rounds: turns a model gets at most.
+        turn_ms: length aimed at for one turn; a fast model makes several calls in it.
+        max_calls_per_turn: limit of those.
+        budget_s: a model that has used this much time leaves the rounds early, after ``min_rounds`` at least.
+        min_rounds: see ``budget_s``.
+    """
+
+    rounds: int = 40
+    turn_ms: float = 30.0
+    max_calls_per_turn: int = 10
+    budget_s: float = 25.0
+    min_rounds: int = 8
+
+
+@dataclass(frozen=True)
+class LatencySummary:
+    """What a list of latencies comes to; all times in milliseconds."""
+
+    p50_ms: float
+    p95_ms: float
+    min_ms: float
+    calls: int
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether the spread forbids trusting the median: p95 over twice p50."""
+        return self.p95_ms > NOISY_P95_OVER_P50 * self.p50_ms
+
+
+def compute_summary(samples_ms: Sequence[float]) -> LatencySummary:
+    """Median, 95th percentile (linear interpolation between order statistics) and minimum.
+
+    Raises:
+        ValueError: no samples.
+    """
+    if not samples_ms:
+        raise ValueError("no latency samples: nothing was measured")
+    p50, p95 = np.percentile(np.asarray(samples_ms, dtype=np.float64), [50.0, 95.0])
+    return LatencySummary(float(p50), float(p95), float(min(samples_ms)), len(samples_ms))
+
+
+def compute_ratio(numerator: LatencySummary, denominator: LatencySummary) -> float:
+    """The ratio of the medians."""
+    return numerator.p50_ms / denominator.p50_ms
+
+
+def build_measure(call: Callable[[], Any], clock_ns: Callable[[], int] = time.perf_counter_ns) -> Measure:
+    """Wraps ``call`` so that it returns its own duration in milliseconds."""
+
+    def measure() -> float:
+        start = clock_ns()
+        call()
+        return (clock_ns() - start) / 1e6
+
+    return measure
+
+
+def build_invoke_call(path: Path, num_threads: int) -> Callable[[], None]:
+    """The bare ``invoke`` of the model at ``path``, its input filled once with noise.
+
+    Raises:
+        ModelError: the model cannot be loaded.
+    """
+    model = NativeModel(path, num_threads)
+    model.fill_input_with_noise()
+    invoke: Callable[[], None] = model.invoke
+    return invoke
+
+
+def interleave(measures: Mapping[str, Measure], plan: TurnPlan, warmup_calls: int = 5) -> dict[str, list[float]]:
+    """Times all ``measures`` in round-robin turns after a warm-up.
+
+    A turn's first call is not counted when the turn has several: it brings the model's weights back into the caches
+    that the other models have filled. The order turns around from one round to the next, so that no model always
+    follows the same neighbour's disturbance.
+
+    Args:
+        measures: name → one timed call.
+        plan: turns, and when a slow model stops.
+        warmup_calls: uncounted calls of each model first; a slow one makes fewer (its turn's length, at least 2).
+
+    Returns:
+        name → latencies in milliseconds, in the order they were taken.
+    """
+    calls_per_turn: dict[str, int] = {}
+    for name, measure in measures.items():
+        first_ms = measure()
+        warm_ms = measure()
+        for _ in range(min(max(warmup_calls - 2, 0), int(plan.turn_ms * 10 / max(warm_ms, 1e-3)))):
+            warm_ms = min(warm_ms, measure())
+        fastest_ms = max(min(first_ms, warm_ms), 1e-3)
+        calls_per_turn[name] = int(np.clip(plan.turn_ms / fastest_ms, 1, plan.max_calls_per_turn))
+    samples: dict[str, list[float]] = {name: [] for name in measures}
+    for round_number in range(plan.rounds):
+        order = list(measures) if round_number % 2 == 0 else list(measures)[::-1]
+        for name in order:
+            is_over_budget = sum(samples[name]) > plan.budget_s * 1e3
+            if is_over_budget and round_number >= plan.min_rounds:
+                continue
+            if calls_per_turn[name] > 1:
+                measures[name]()
+            samples[name].extend(measures[name]() for _ in range(calls_per_turn[name]))
+    return samples

@@ -1,0 +1,141 @@
+"""The rows of the table: which models there are to measure, and where their files lie."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from benchmarks.accuracy import Accuracy
+from benchmarks.classics import CLASSICS
+from benchmarks.latency import LatencySummary
+from benchmarks.memory import Footprint
+from benchmarks.peers import NIMA_FILES
+from edge_runtime.errors import UsageError
+
+__all__ = ["ROW_KEYS", "Row", "build_rows", "read_split_seed"]
+
+Kind = Literal["teacher", "photogate", "classic", "nima"]
+
+ROW_LABELS = {
+    "teacher": "teacher",
+    "float": "student float32",
+    "pruned": "student pruned (float32)",
+    "int8": "student int8",
+    "vgg16": "VGG16 float32",
+    "resnet50": "ResNet50 float32",
+    "nima-technical": "NIMA technical (MobileNet)",
+    "nima-aesthetic": "NIMA aesthetic (MobileNet)",
+}
+ROW_KEYS = tuple(ROW_LABELS)
+ARTIFACT_ENDINGS = {"float": "-float.tflite", "pruned": "-pruned.tflite", "int8": ".tflite"}
+
+
+@dataclass
+class Row:
+    """One model and what was found out about it; what was not measured stays empty.
+
+    Attributes:
+        key: one of :data:`ROW_KEYS`.
+        label: for people.
+        kind: how it is loaded and called.
+        path: its file, or the teacher's folder; None where it is still to be made.
+        weights: the teacher's backbone weights, if they have moved since it was trained.
+        note: why something is empty, or what must be known to read the figures.
+        is_failed: the file is there, but could not be measured.
+        accuracy: by subset.
+        latency: by number of threads.
+    """
+
+    key: str
+    label: str
+    kind: Kind
+    path: Path | None
+    note: str = ""
+    weights: Path | None = None
+    is_failed: bool = False
+    accuracy: dict[str, Accuracy] = field(default_factory=dict)
+    latency: dict[int, LatencySummary] = field(default_factory=dict)
+    footprint: Footprint | None = None
+    size_bytes: int | None = None
+    sha256: str = ""
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether there is something to measure and nothing has gone wrong yet."""
+        return self.path is not None and self.path.exists() and not self.is_failed
+
+    def add_note(self, note: str) -> None:
+        """Appends to the note."""
+        self.note = f"{self.note}; {note}" if self.note else note
+
+    def fail(self, reason: str) -> None:
+        """Marks the row as one that could not be measured."""
+        self.is_failed = True
+        self.add_note(f"failed: {reason}")
+
+
+def build_rows(
+    keys: Sequence[str], artifact: Path, teacher: Path, peers: Path, teacher_weights: Path | None = None
+) -> list[Row]:
+    """The rows wanted, in the table's order; a row whose file is absent says so in its note.
+
+    Args:
+        keys: out of :data:`ROW_KEYS`.
+        artifact: the folder that ``python -m compress run`` wrote, or one .tflite file, which is then the int8 row.
+        teacher: the teacher's artifact folder.
+        peers: the folder with the NIMA models.
+        teacher_weights: see :class:`Row`.
+
+    Raises:
+        UsageError: an unknown key.
+    """
+    unknown = sorted(set(keys) - set(ROW_KEYS))
+    if unknown:
+        raise UsageError(f"unknown rows {', '.join(unknown)}; there are {', '.join(ROW_KEYS)}")
+    rows = []
+    for key in (key for key in ROW_KEYS if key in keys):
+        row: Row
+        if key == "teacher":
+            row = Row(key, ROW_LABELS[key], "teacher", teacher, weights=teacher_weights)
+        elif key in CLASSICS:
+            row = Row(key, ROW_LABELS[key], "classic", None, "latency only, untrained")
+        elif key in NIMA_FILES:
+            row = Row(key, ROW_LABELS[key], "nima", peers / NIMA_FILES[key])
+        else:
+            row = Row(key, ROW_LABELS[key], "photogate", _find_model(artifact, key))
+        if row.path is not None and not row.path.exists():
+            row.add_note(f"not found: {row.path}")
+        rows.append(row)
+    return rows
+
+
+def read_split_seed(artifact: Path) -> int:
+    """The seed of the split that the artifact's models were trained with: ``split_seed`` of its provenance, or 0.
+
+    Raises:
+        UsageError: the provenance is there but cannot be read.
+    """
+    path = (artifact if artifact.is_dir() else artifact.parent) / "provenance.json"
+    if not path.is_file():
+        return 0
+    try:
+        return int(json.loads(path.read_text(encoding="utf-8")).get("split_seed", 0))
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise UsageError(f"{path}: no usable split_seed ({error}); pass --seed") from error
+
+
+def _find_model(artifact: Path, key: str) -> Path:
+    """The file of one precision; named after the model, whose name the artifact's folder need not share."""
+    if artifact.suffix == ".tflite":
+        # One file stands for the int8 row alone; the others are told where they would be.
+        return artifact if key == "int8" else artifact.with_name(artifact.stem + ARTIFACT_ENDINGS[key])
+    others = tuple(ending for other, ending in ARTIFACT_ENDINGS.items() if other != "int8")
+    found = sorted(artifact.glob(f"*{ARTIFACT_ENDINGS[key]}"))
+    if key == "int8":
+        found = [path for path in found if not path.name.endswith(others)]
+    if len(found) > 1:
+        raise UsageError(f"{artifact}: several files could be the {key} row: {', '.join(path.name for path in found)}")
+    return found[0] if found else artifact / f"{artifact.name}{ARTIFACT_ENDINGS[key]}"

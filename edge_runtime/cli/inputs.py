@@ -1,0 +1,56 @@
+"""Which photos do the arguments mean? Files as they are; folders as the photos in them, sorted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from edge_runtime.errors import InputError
+from edge_runtime.formats import PHOTO_SUFFIXES
+from edge_runtime.result import ScoreFailure
+
+__all__ = ["expand_paths"]
+
+
+def expand_paths(paths: Iterable[str], *, is_recursive: bool) -> Iterator[str | ScoreFailure]:
+    """Photos in the order given, a folder's own sorted by path.
+
+    Args:
+        paths: files and folders. A file is passed on whatever its suffix: decoding will tell.
+        is_recursive: look into a folder's folders, too; links to folders are not followed, so that no circle is.
+
+    Yields:
+        Paths, and a ScoreFailure for each folder that has no photos or cannot be read.
+    """
+    for path in paths:
+        if not Path(path).is_dir():
+            yield path
+            continue
+        count = 0
+        for entry in _walk(path, is_recursive):
+            count += 1
+            yield entry
+        if not count:
+            suffixes = " ".join(sorted(PHOTO_SUFFIXES))
+            hint = "" if is_recursive else "; --recursive looks into the folders inside"
+            yield ScoreFailure(path, InputError(f"{path}: no photos in this folder (looked for {suffixes}){hint}"))
+
+
+def _walk(folder: str, is_recursive: bool) -> Iterator[str | ScoreFailure]:
+    try:
+        with os.scandir(folder) as entries:
+            children = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        reason = error.strerror or error
+        yield ScoreFailure(folder, InputError(f"{folder}: cannot list the folder: {reason}; change its permissions"))
+        return
+    for entry in children:
+        # macOS leaves "._name.jpg" beside name.jpg on foreign disks: no photo, though it has the suffix.
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            if is_recursive:
+                yield from _walk(entry.path, is_recursive)
+        elif Path(entry.name).suffix.lower() in PHOTO_SUFFIXES and not entry.is_dir():
+            yield entry.path

@@ -1,0 +1,77 @@
+"""The command ``photogate``: finds the subcommand and turns what happens into an exit code.
+
+Exit codes: 0 all fine, 1 some inputs failed (or ``doctor`` found a fault), 2 wrong usage, or a model, policy or
+interpreter that cannot be used, 130 interrupted, 141 the reader of the output went away (``| head``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+from edge_runtime._version import __version__
+from edge_runtime.errors import PhotogateError
+
+__all__ = ["EXIT_FAILED_INPUTS", "EXIT_FINE", "EXIT_USAGE", "main"]
+
+EXIT_FINE = 0
+EXIT_FAILED_INPUTS = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        arguments: without the program's name; None: the process's own.
+
+    Returns:
+        The exit code. Wrong arguments end in argparse's SystemExit(2), as usual.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A file name may hold what the terminal's encoding cannot say; that must not stop the other photos.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    # Pillow warns of broken metadata of a photo that it reads all the same.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    parser = _build_parser()
+    options = parser.parse_args(arguments)
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+    except PhotogateError as error:
+        print(f"photogate {options.command}: {type(error).__name__}: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        print("photogate: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes stdout once more at exit, and would complain there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
+    return code
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    from edge_runtime.cli import doctor, models, score
+
+    parser = argparse.ArgumentParser(
+        prog="photogate",
+        description="Scores product photographs on this device: quality, attributes, a verdict and advice.",
+        epilog="Exit codes: 0 all fine, 1 some inputs failed, 2 wrong usage, or no usable model, policy, interpreter.",
+    )
+    parser.add_argument("--version", action="version", version=f"photogate {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    score.add_command(commands)
+    models.add_command(commands)
+    doctor.add_command(commands)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

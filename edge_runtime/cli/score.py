@@ -1,0 +1,93 @@
+"""``photogate score``: photos and folders in, one line or row a photo out, in order."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from edge_runtime.cli.inputs import expand_paths
+from edge_runtime.cli.progress import ProgressBar
+from edge_runtime.cli.tables import SCORE_COLUMNS, build_writer
+from edge_runtime.errors import InputError
+from edge_runtime.gate.policy import Policy, evaluate, load_policy
+from edge_runtime.interpreter import quiet_native_log
+from edge_runtime.models import DEFAULT_MODEL, find_model
+from edge_runtime.result import Score, ScoreFailure
+from edge_runtime.scorer import PhotoScorer
+
+__all__ = ["add_command", "run_score"]
+
+
+def add_command(commands: Any) -> None:
+    """Adds the command to argparse's subparsers."""
+    parser = commands.add_parser(
+        "score",
+        help="score photos or folders of photos",
+        description="Scores photos. A photo that fails gets a line, too, and never stops the others.",
+        epilog="Exit codes: 0 all fine, 1 some inputs failed, 2 wrong usage, or no usable model, policy, interpreter.",
+    )
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="a photo, or a folder of photos")
+    parser.add_argument(
+        "--model",
+        default=DEFAULT_MODEL,
+        metavar="M",
+        help="an installed model's name or a .tflite file (default: %(default)s)",
+    )
+    parser.add_argument("--threads", type=_positive, default=1, metavar="N", help="threads (default: %(default)s)")
+    parser.add_argument("--policy", type=Path, metavar="P", help="a TOML file of limits (default: the built-in policy)")
+    parser.add_argument(
+        "--format", choices=("table", "jsonl", "csv"), default="table", help="output (default: %(default)s)"
+    )
+    parser.add_argument("--recursive", action="store_true", help="look into folders inside folders, too")
+    parser.set_defaults(run=run_score)
+
+
+def run_score(options: argparse.Namespace) -> int:
+    """Scores what ``options.paths`` names.
+
+    Returns:
+        0, or 1 if an input failed.
+
+    Raises:
+        ModelError, PolicyError, RuntimeUnavailableError: nothing can be scored at all.
+    """
+    policy = load_policy(options.policy)
+    with quiet_native_log():
+        scorer = PhotoScorer.from_file(find_model(options.model), options.threads)
+    inputs = list(expand_paths(options.paths, is_recursive=options.recursive))
+    names = [entry.path if isinstance(entry, ScoreFailure) else entry for entry in inputs]
+    writer = build_writer(options.format, sys.stdout, SCORE_COLUMNS, names)
+    failed = 0
+    with scorer, ProgressBar(len(inputs)) as progress:
+        for entry in inputs:
+            outcome = entry if isinstance(entry, ScoreFailure) else _score_one(scorer, entry)
+            if isinstance(outcome, ScoreFailure):
+                failed += 1
+                writer.write(outcome.to_dict())
+            else:
+                writer.write(_judge(outcome, policy))
+            progress.advance()
+    writer.close()
+    if options.format == "table":
+        print(f"{len(inputs) - failed} scored, {failed} failed ({scorer.runtime_name})", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _score_one(scorer: PhotoScorer, path: str) -> Score | ScoreFailure:
+    try:
+        return scorer.score(path)
+    except InputError as error:
+        return ScoreFailure(path, error)
+
+
+def _judge(score: Score, policy: Policy) -> dict[str, Any]:
+    return score.to_dict(evaluate(score, policy))
+
+
+def _positive(text: str) -> int:
+    number = int(text)  # argparse turns the ValueError into a usage message
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number

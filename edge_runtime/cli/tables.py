@@ -1,0 +1,173 @@
+"""Three ways to print records as they come: an aligned table, JSON lines, CSV. No file name can break any of them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TextIO
+
+__all__ = ["SCORE_COLUMNS", "Column", "Writer", "build_writer"]
+
+WIDEST_NAME = 48
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its heading in the table and in CSV, the table's width, and how to read it from a record.
+
+    A ``read`` that finds nothing may raise KeyError: the cell stays empty. ``table_format`` is a format specification
+    for numbers; columns with one are aligned to the right.
+    """
+
+    heading: str
+    key: str
+    width: int
+    read: Callable[[Mapping[str, Any]], Any]
+    table_format: str = ""
+
+
+def _attribute(heading: str, name: str) -> Column:
+    return Column(heading, name, len(heading), lambda record: record["attributes"][name], ".0f")
+
+
+SCORE_COLUMNS = (
+    Column("photo", "path", 5, lambda record: record["path"]),
+    Column("quality", "quality", 7, lambda record: record["quality"], ".1f"),
+    Column("", "interval_low", 0, lambda record: record["interval"][0]),
+    Column("", "interval_high", 0, lambda record: record["interval"][1]),
+    Column("band", "band", 6, lambda record: record["band"]),
+    Column("verdict", "verdict", 7, lambda record: record["verdict"]),
+    _attribute("sharp", "sharpness"),
+    _attribute("noise", "noise"),
+    _attribute("expos", "exposure"),
+    _attribute("color", "color"),
+    _attribute("compo", "composition"),
+    Column("category", "category", 14, lambda record: record["category"]["label"]),
+    Column("", "category_probability", 0, lambda record: record["category"]["probability"]),
+    Column("style", "style", 12, lambda record: record["style"]["label"]),
+    Column("", "style_probability", 0, lambda record: record["style"]["probability"]),
+    Column("ms", "total_ms", 7, lambda record: record["timings_ms"]["total"], ".1f"),
+    Column("reasons", "reasons", 0, lambda record: " ".join(reason["code"] for reason in record["reasons"])),
+    Column("", "error_type", 0, lambda record: record["error"]["type"]),
+    Column("", "error_message", 0, lambda record: record["error"]["message"]),
+)
+
+
+class Writer(Protocol):
+    """Prints records one by one, each at once."""
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Prints one record."""
+
+    def close(self) -> None:
+        """Prints what is left to say, e.g. a heading if there was no record."""
+
+
+def build_writer(form: str, stream: TextIO, columns: Sequence[Column], names: Iterable[str]) -> Writer:
+    """The writer for ``form``: "table", "jsonl" or "csv".
+
+    Args:
+        form: the output format.
+        stream: where to print.
+        columns: of the table and the CSV; JSON lines hold whole records. A column with an empty heading is left out of
+            the table.
+        names: what the first column will hold, for its width in the table.
+    """
+    if form == "jsonl":
+        return _JsonLines(stream)
+    if form == "csv":
+        return _Csv(stream, columns)
+    return _Table(stream, columns, names)
+
+
+class _JsonLines:
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        # ASCII only, so that a name of any bytes fits any encoding; NaN would not be JSON.
+        self._stream.write(json.dumps(record, allow_nan=False) + "\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        self._stream.flush()
+
+
+class _Csv:
+    def __init__(self, stream: TextIO, columns: Sequence[Column]) -> None:
+        self._stream = stream
+        self._columns = columns
+        self._rows = csv.writer(stream, lineterminator="\n")
+        self._rows.writerow([column.key for column in columns])
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        self._rows.writerow([_read_cell(column, record) for column in self._columns])
+        self._stream.flush()
+
+    def close(self) -> None:
+        self._stream.flush()
+
+
+class _Table:
+    def __init__(self, stream: TextIO, columns: Sequence[Column], names: Iterable[str]) -> None:
+        self._stream = stream
+        self._columns = [column for column in columns if column.heading]
+        longest = max((_width(_printable(name)) for name in names), default=0)
+        self._first_width = max(self._columns[0].width, min(longest, WIDEST_NAME))
+        self._print([column.heading for column in self._columns])
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        first, *others = self._columns
+        name = _printable(str(_read_cell(first, record)))
+        if "error" in record:
+            error = record["error"]
+            message = _printable(error["message"].removeprefix(f"{record.get('path', '')}: "))
+            self._stream.write(f"{_pad(name, self._first_width)}  {error['type']}: {message}\n")
+            self._stream.flush()
+            return
+        cells = [_read_cell(column, record) for column in others]
+        self._print(
+            [
+                name,
+                *(
+                    format(cell, column.table_format) if isinstance(cell, (int, float)) else _printable(str(cell))
+                    for cell, column in zip(cells, others, strict=True)
+                ),
+            ]
+        )
+
+    def close(self) -> None:
+        self._stream.flush()
+
+    def _print(self, cells: Sequence[str]) -> None:
+        padded = [_pad(cells[0], self._first_width)]
+        for cell, column in zip(cells[1:], self._columns[1:], strict=True):
+            padded.append(cell.rjust(column.width) if column.table_format else _pad(cell, column.width))
+        self._stream.write("  ".join(padded).rstrip() + "\n")
+        self._stream.flush()
+
+
+def _read_cell(column: Column, record: Mapping[str, Any]) -> Any:
+    try:
+        return column.read(record)
+    except KeyError:
+        return ""
+
+
+def _printable(text: str) -> str:
+    """``text`` on one line and without what would steer a terminal: such characters as \\n or \\x1b are spelt out."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal: East Asian wide characters take two, combining ones none."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _pad(text: str, width: int) -> str:
+    return text + " " * (width - _width(text))

@@ -1,0 +1,176 @@
+"""The contract that travels inside a photogate ``.tflite`` file: what goes in, what comes out, how to read it.
+
+The contract is a JSON document in a ZIP archive appended to the flatbuffer, the way TFLite Metadata packs associated
+files (https://www.tensorflow.org/lite/models/convert/metadata): interpreters ignore trailing bytes, and the standard
+library can read it. It holds the SHA-256 of the flatbuffer in front of it, so a damaged file is found before it scores.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edge_runtime.errors import ModelError
+
+__all__ = ["ATTRIBUTE_NAMES", "ModelContract", "PiecewiseLinear", "ViewSpec", "pack_model", "unpack_model"]
+
+SCHEMA_VERSION = 1
+MEMBER_NAME = "photogate/contract.json"
+TFLITE_IDENTIFIER = b"TFL3"  # bytes 4-8 of every TFLite flatbuffer
+
+ATTRIBUTE_NAMES = ("sharpness", "noise", "exposure", "color", "composition")
+
+
+@dataclass(frozen=True)
+class ViewSpec:
+    """The picture the model sees: the whole photo, squeezed to (height_px, width_px, 3) RGB uint8."""
+
+    width_px: int
+    height_px: int
+    fit: str = "squash"
+    color: str = "rgb"
+
+
+@dataclass(frozen=True)
+class PiecewiseLinear:
+    """A monotone map given by knots; constant outside them. ``x`` strictly grows."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.x) != len(self.y) or not self.x:
+            raise ValueError("a piecewise linear map needs as many y as x values, and at least one")
+        if any(b <= a for a, b in zip(self.x, self.x[1:], strict=False)):
+            raise ValueError("the x values of a piecewise linear map must strictly grow")
+
+    def __call__(self, value: float) -> float:
+        """The map's value at ``value``."""
+        if value <= self.x[0]:
+            return self.y[0]
+        for x0, x1, y0, y1 in zip(self.x, self.x[1:], self.y, self.y[1:], strict=False):
+            if value <= x1:
+                return y0 + (y1 - y0) * (value - x0) / (x1 - x0)
+        return self.y[-1]
+
+
+@dataclass(frozen=True)
+class ModelContract:
+    """Everything the runtime must know about one model file.
+
+    Attributes:
+        name, version: of the model, not of the package.
+        view: what the model's input ``image`` (1, height, width, 3) uint8 is.
+        quality_calibration: raw quality (0-1, the head's sigmoid) → points (0-100).
+        interval_half_width: points → half-width of the interval, in points, at ``interval_coverage``.
+        band_limits: (below this is "low", from this on is "high"), in points.
+        category_labels, style_labels: in the order of the logits; a best probability under ``unknown_below`` reads
+            "unknown".
+        precision: "int8", "float32" ...
+        tflite_sha256: digest of the flatbuffer, which is the file without the appended archive.
+    """
+
+    name: str
+    version: str
+    view: ViewSpec
+    quality_calibration: PiecewiseLinear
+    interval_half_width: PiecewiseLinear
+    interval_coverage: float
+    band_limits: tuple[float, float]
+    category_labels: tuple[str, ...]
+    style_labels: tuple[str, ...]
+    unknown_below: float
+    precision: str
+    tflite_sha256: str = ""
+    schema: int = SCHEMA_VERSION
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """The contract as JSON with sorted keys, so that equal contracts are equal bytes."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelContract:
+        """Reads :meth:`to_json`'s form.
+
+        Raises:
+            ModelError: the schema is newer than this runtime, or a field is missing or malformed.
+        """
+        try:
+            data = json.loads(text)
+            schema = int(data["schema"])
+            if schema > SCHEMA_VERSION:
+                raise ModelError(
+                    f"the model's contract has schema {schema}, this runtime reads up to {SCHEMA_VERSION}: "
+                    "upgrade photogate"
+                )
+            knots = {
+                key: PiecewiseLinear(tuple(data[key]["x"]), tuple(data[key]["y"]))
+                for key in ("quality_calibration", "interval_half_width")
+            }
+            low, high = data["band_limits"]
+            return cls(
+                **{
+                    **data,
+                    **knots,
+                    "view": ViewSpec(**data["view"]),
+                    "band_limits": (float(low), float(high)),
+                    "category_labels": tuple(data["category_labels"]),
+                    "style_labels": tuple(data["style_labels"]),
+                }
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"the model's contract is malformed: {error!r}; export the model again") from error
+
+
+def pack_model(flatbuffer: bytes, contract: ModelContract) -> bytes:
+    """Appends ``contract``, with the flatbuffer's digest filled in, to ``flatbuffer``.
+
+    The archive's time stamp is fixed: equal inputs give equal bytes.
+    """
+    digest = hashlib.sha256(flatbuffer).hexdigest()
+    text = ModelContract.to_json(_with_digest(contract, digest))
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as members:
+        members.writestr(zipfile.ZipInfo(MEMBER_NAME, date_time=(1980, 1, 1, 0, 0, 0)), text)
+    return flatbuffer + archive.getvalue()
+
+
+def unpack_model(path: str | Path) -> tuple[bytes, ModelContract]:
+    """Reads a model file: its flatbuffer and its contract.
+
+    Raises:
+        ModelError: the file is missing, not a TFLite model, not photogate's, or damaged.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot read the model: {error.strerror or error}") from error
+    if content[4:8] != TFLITE_IDENTIFIER:
+        raise ModelError(f"{path}: not a TFLite model (its first bytes lack the TFL3 mark); pass a .tflite file")
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as members:
+            text = members.read(MEMBER_NAME).decode("utf-8")
+            start = min(member.header_offset for member in members.infolist())
+    except (zipfile.BadZipFile, KeyError, EOFError, UnicodeDecodeError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
+        raise ModelError(
+            f"{path}: no photogate contract inside: the file is damaged or another program's model; "
+            "use a model that `python -m compress` exported"
+        ) from error
+    flatbuffer = content[:start]
+    contract = ModelContract.from_json(text)
+    if hashlib.sha256(flatbuffer).hexdigest() != contract.tflite_sha256:
+        raise ModelError(f"{path}: the model is damaged (its SHA-256 differs from its contract's); copy it again")
+    return flatbuffer, contract
+
+
+def _with_digest(contract: ModelContract, digest: str) -> ModelContract:
+    from dataclasses import replace
+
+    return replace(contract, tflite_sha256=digest)

@@ -1,0 +1,235 @@
+"""From a file, bytes or a Pillow image to one canonical picture: RGB, upright, alpha on white, first frame.
+
+A JPEG is decoded at 1/8, 1/4, 1/2 or full scale, whichever is the smallest that keeps both sides at least as long as
+the model's view: decoding is nearly all of the time from bytes to score. The size is checked in the header, before a
+pixel is decoded. Embedded ICC profiles are not applied: photos meant for the web are sRGB, the conversion would cost
+more than the scoring, and the photos that people rated were shown to the model without it, too.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+import numpy as np
+from PIL import Image
+
+from edge_runtime.contract import ViewSpec
+from edge_runtime.errors import DecodeError, InputError
+from edge_runtime.formats import PhotoFormat, open_with_plugin, sniff_format
+
+__all__ = ["MAX_PIXELS", "MIN_SIDE_PX", "DecodedPhoto", "decode_image", "decode_photo"]
+
+MAX_PIXELS = 200_000_000  # the largest phone sensors deliver 16,320 x 12,240 pixels = 199.8 million
+MIN_SIDE_PX = 16  # below this nothing can be said about sharpness, noise or framing
+WHITE = (255, 255, 255)
+ORIENTATION_TAG = 0x0112  # EXIF 2.3, table 4
+TRANSPOSITIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+Box: TypeAlias = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedPhoto:
+    """A canonical picture.
+
+    Attributes:
+        image: Pillow image in mode RGB, upright, possibly decoded at a reduced scale.
+        width_px, height_px: the photo's own size, upright, before any reduction.
+        box: (left, top, right, bottom) of the photo in ``image``; None: all of it. A reduced JPEG whose size is no
+            multiple of the reduction has a last row or column of which only a fraction belongs to the photo.
+    """
+
+    image: Image.Image
+    width_px: int
+    height_px: int
+    box: Box | None = None
+
+
+def decode_photo(
+    photo: str | os.PathLike[str] | bytes | bytearray | memoryview,
+    view: ViewSpec | None = None,
+    *,
+    max_pixels: int = MAX_PIXELS,
+) -> DecodedPhoto:
+    """Decodes a photo file.
+
+    Args:
+        photo: a path, or the bytes of a file.
+        view: allows a JPEG to be decoded at a reduced scale that is still at least this size; None: full size.
+        max_pixels: a header that announces more than this is refused before anything is decoded.
+
+    Returns:
+        The canonical picture.
+
+    Raises:
+        InputError: the path is missing, a folder, a broken link, not a regular file, or not readable.
+        DecodeError: the bytes are empty, truncated, damaged, of an unknown format, or of an unusable size.
+    """
+    if isinstance(photo, (bytes, bytearray, memoryview)):
+        return _decode_stream(io.BytesIO(photo), "photo bytes", view, max_pixels)
+    name = os.fspath(photo)
+    with _open_file(name) as stream:
+        try:
+            return _decode_stream(stream, name, view, max_pixels)
+        except OSError as error:
+            raise InputError(f"{name}: cannot read the file: {error.strerror or error}") from error
+
+
+def decode_image(image: Image.Image) -> DecodedPhoto:
+    """Brings a Pillow image, which is left as it was, to the canonical form.
+
+    Raises:
+        DecodeError: its file is truncated or damaged, or its mode or size cannot be used.
+    """
+    name = getattr(image, "filename", "") or "image"
+    _check_size(image.size, name, MAX_PIXELS)
+    try:
+        image.load()
+    except Exception as error:
+        raise _translate(error, name, image.format or "image") from error
+    return _canonical(image, image.size, name)
+
+
+def _open_file(name: str) -> IO[bytes]:
+    """Opens a regular file for reading, or says why not."""
+    try:
+        # A named pipe would block for ever in open(): look before opening. (Path("") would be the working folder.)
+        mode = os.stat(name).st_mode  # noqa: PTH116
+        if stat.S_ISDIR(mode):
+            raise InputError(f"{name}: is a folder, not a photo; `photogate score` takes folders, or pass its photos")
+        if not stat.S_ISREG(mode):
+            raise InputError(f"{name}: not a regular file; pass a photo file, or its bytes")
+        return Path(name).open("rb")
+    except FileNotFoundError as error:
+        if Path(name).is_symlink():
+            raise InputError(f"{name}: broken link, its target is missing; restore the target or the path") from error
+        raise InputError(f"{name}: no such file; check the path") from error
+    except PermissionError as error:
+        raise InputError(f"{name}: no permission to read the file; change its permissions or owner") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{name}: cannot open the file: {reason}; check the path") from error
+
+
+def _decode_stream(stream: IO[bytes], name: str, view: ViewSpec | None, max_pixels: int) -> DecodedPhoto:
+    photo_format = sniff_format(stream.read(32), name)
+    stream.seek(0)
+    try:
+        image = open_with_plugin(stream, photo_format, name)
+    except DecodeError:
+        raise
+    except Exception as error:  # plugins raise nearly anything on damaged headers
+        raise _translate(error, name, photo_format.title) from error
+    with image:
+        size = image.size
+        _check_size(size, name, max_pixels)
+        try:
+            if view is not None and photo_format is PhotoFormat.JPEG:
+                # draft() keeps both sides >= what it is asked for. A side that EXIF will swap must do for both.
+                side = max(view.width_px, view.height_px)
+                is_square = view.width_px == view.height_px
+                image.draft("RGB", (view.width_px, view.height_px) if is_square else (side, side))
+            image.load()
+        except Exception as error:
+            raise _translate(error, name, photo_format.title) from error
+        # TIFF turns itself while it loads, so the size is read again unless draft() has changed it.
+        return _canonical(image, size if photo_format is PhotoFormat.JPEG else image.size, name)
+
+
+def _check_size(size: tuple[int, int], name: str, max_pixels: int) -> None:
+    width_px, height_px = size
+    if width_px * height_px > max_pixels:
+        raise DecodeError(
+            f"{name}: {width_px} x {height_px} pixels are more than the limit of {max_pixels / 1e6:.0f} million; "
+            "scale the photo down"
+        )
+    if min(width_px, height_px) < MIN_SIDE_PX:
+        raise DecodeError(
+            f"{name}: {width_px} x {height_px} pixels are too few to judge; "
+            f"each side needs at least {MIN_SIDE_PX} pixels"
+        )
+
+
+def _translate(error: Exception, name: str, title: str) -> DecodeError:
+    """Pillow's exception as a DecodeError that says what to do."""
+    if isinstance(error, MemoryError):
+        return DecodeError(f"{name}: not enough memory to decode this {title}; scale the photo down")
+    if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
+        return DecodeError(f"{name}: too many pixels to decode this {title}; scale the photo down")
+    text = " ".join(str(error).split())  # on one line
+    if isinstance(error, EOFError) or any(words in text.lower() for words in ("truncated", "end of file")):
+        return DecodeError(f"{name}: truncated {title}: {text or 'the file ends early'}; copy or download it again")
+    return DecodeError(f"{name}: damaged {title}: {text or type(error).__name__}; copy or download it again")
+
+
+def _canonical(image: Image.Image, size: tuple[int, int], name: str) -> DecodedPhoto:
+    """RGB and upright; ``size`` is the stored picture's full (width, height), before EXIF turns it."""
+    orientation = _read_orientation(image)
+    try:
+        picture = _to_rgb(image, name)
+        box = _find_box(picture.size, size, orientation)
+        if orientation in TRANSPOSITIONS:
+            picture = picture.transpose(TRANSPOSITIONS[orientation])
+    except (ValueError, OSError, MemoryError) as error:
+        raise _translate(error, name, f"picture of mode {image.mode}") from error
+    width_px, height_px = size if orientation < 5 else (size[1], size[0])
+    return DecodedPhoto(picture, width_px, height_px, box)
+
+
+def _find_box(reduced: tuple[int, int], full: tuple[int, int], orientation: int) -> Box | None:
+    """Where the photo of ``full`` size lies in its ``reduced`` picture once ``orientation`` has turned that."""
+    divisor = next(divisor for divisor in (1, 2, 4, 8) if -(-full[0] // divisor) == reduced[0])
+    if not full[0] % divisor and not full[1] % divisor:
+        return None
+    (width, height), (right, bottom) = reduced, (full[0] / divisor, full[1] / divisor)
+    if orientation >= 5:
+        width, height, right, bottom = height, width, bottom, right
+    left = width - right if orientation in (2, 3, 6, 7) else 0.0
+    top = height - bottom if orientation in (3, 4, 7, 8) else 0.0
+    return left, top, left + right, top + bottom
+
+
+def _read_orientation(image: Image.Image) -> int:
+    """EXIF orientation 1-8; 1 when absent or unreadable, for broken metadata is no reason to refuse a good picture."""
+    try:
+        value: Any = image.getexif().get(ORIENTATION_TAG, 1)
+    except Exception:  # the parser raises struct.error, SyntaxError, ... on damaged metadata
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _to_rgb(image: Image.Image, name: str) -> Image.Image:
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode.startswith("I"):
+        return _scale_integers(image, name)
+    if image.mode == "F":
+        raise DecodeError(f"{name}: floating-point pixels have no agreed white; save the photo with 8 bits a channel")
+    if image.has_transparency_data:
+        layer = image if image.mode == "RGBA" else image.convert("RGBA")
+        canvas = Image.new("RGB", layer.size, WHITE)
+        canvas.paste(layer, mask=layer.getchannel("A"))
+        return canvas
+    return image.convert("RGB")
+
+
+def _scale_integers(image: Image.Image, name: str) -> Image.Image:
+    """16-bit grey, in Pillow's modes I;16, I;16B, I;16L, I;16N or I, to 8-bit RGB: 65,535 becomes 255."""
+    values = np.asarray(image)
+    if values.dtype.itemsize > 2 and (values.min() < 0 or values.max() > 65_535):
+        raise DecodeError(f"{name}: 32-bit pixels have no agreed white; save the photo with 8 or 16 bits a channel")
+    # round(v / 257) without floating point: 65,535 = 255 * 257
+    grey = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return Image.fromarray(grey).convert("RGB")

@@ -1,0 +1,218 @@
+"""PhotoScorer: from a photo or a frame to a Score."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from threading import Lock
+from time import perf_counter
+from types import TracebackType
+from typing import Any, TypeAlias, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from edge_runtime.contract import ATTRIBUTE_NAMES, ModelContract, unpack_model
+from edge_runtime.decode import decode_image, decode_photo
+from edge_runtime.errors import InputError, ModelError, UsageError
+from edge_runtime.frame import check_frame, make_frame_view
+from edge_runtime.interpreter import Interpreter
+from edge_runtime.models import DEFAULT_MODEL, find_model
+from edge_runtime.result import Attributes, Band, ImageSize, Label, ModelInfo, Score, ScoreFailure, Timings
+from edge_runtime.views import make_view
+
+__all__ = ["Photo", "PhotoScorer"]
+
+Photo: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image | NDArray[np.uint8]"
+
+
+class PhotoScorer:
+    """Scores photos with one model. A context manager; may be shared by threads, which then take turns.
+
+    Equal photos get bit-identical scores, run after run and with any number of threads.
+
+    Attributes:
+        contract: what the model file says about itself.
+        runtime_name: the interpreter, e.g. "ai-edge-litert 2.3.0".
+    """
+
+    def __init__(self, flatbuffer: bytes, contract: ModelContract, num_threads: int = 1) -> None:
+        """Opens a model that ``unpack_model`` has read and checked; see :meth:`from_file` and :meth:`default`.
+
+        Raises:
+            RuntimeUnavailableError: no interpreter is installed.
+            ModelError: the interpreter refuses the model, or it is not what its contract says.
+            UsageError: ``num_threads`` is not positive.
+        """
+        self.contract = contract
+        self._interpreter: Interpreter | None = Interpreter(flatbuffer, num_threads)
+        self._lock = Lock()
+        self.runtime_name = self._interpreter.runtime_name
+        self._check_heads(self._interpreter)
+        self._model_info = ModelInfo(contract.name, contract.version, contract.tflite_sha256, self.runtime_name)
+
+    @classmethod
+    def default(cls, num_threads: int = 1) -> PhotoScorer:
+        """The model that ships with the package.
+
+        Raises:
+            ModelError: the package has no model, or it is damaged.
+            RuntimeUnavailableError: no interpreter is installed.
+        """
+        return cls.from_file(find_model(DEFAULT_MODEL), num_threads)
+
+    @classmethod
+    def from_file(cls, path: str | Path, num_threads: int = 1) -> PhotoScorer:
+        """A model file.
+
+        Args:
+            path: a ``.tflite`` file that holds a photogate contract.
+            num_threads: of the interpreter, 1 or more; changes the time, never the score.
+
+        Raises:
+            ModelError: the file is missing, damaged, or not photogate's.
+            RuntimeUnavailableError: no interpreter is installed.
+        """
+        flatbuffer, contract = unpack_model(path)
+        try:
+            return cls(flatbuffer, contract, num_threads)
+        except ModelError as error:
+            raise ModelError(f"{path}: {error}") from error
+
+    def score(self, photo: Photo, color_order: str = "rgb") -> Score:
+        """Scores one photo.
+
+        Args:
+            photo: a path, the bytes of a photo file, a Pillow image, or a frame: uint8 (height, width, 3).
+            color_order: of a frame: "rgb", or "bgr" as OpenCV delivers; photos and images know their own.
+
+        Returns:
+            The score. Everything in it but ``timings`` is a function of the photo and the model alone.
+
+        Raises:
+            InputError: the path cannot be read. Its subclasses: DecodeError, for bytes that are no whole photo, and
+                FrameError, for an array that is no frame.
+            UsageError: the scorer is closed.
+        """
+        started = perf_counter()
+        spec = self.contract.view
+        path = None
+        if isinstance(photo, np.ndarray):
+            frame = check_frame(photo, color_order)
+            height_px, width_px, _ = frame.shape
+            decoded = started
+            view = make_frame_view(frame, spec, color_order)
+        else:
+            if isinstance(photo, Image.Image):
+                picture = decode_image(photo)
+            elif isinstance(photo, (bytes, bytearray, memoryview)):
+                picture = decode_photo(photo, spec)
+            elif isinstance(photo, (str, os.PathLike)):
+                path = os.fspath(photo)
+                picture = decode_photo(path, spec)
+            else:
+                raise InputError(
+                    f"cannot score a {type(photo).__name__}; pass a path, bytes, a Pillow image, "
+                    "or a uint8 array (height, width, 3)"
+                )
+            width_px, height_px = picture.width_px, picture.height_px
+            decoded = perf_counter()
+            view = make_view(picture.image, spec, picture.box)
+        prepared = perf_counter()
+        with self._lock:
+            if self._interpreter is None:
+                raise UsageError("this PhotoScorer is closed; make a new one")
+            outputs = self._interpreter.invoke(view)
+        inferred = perf_counter()
+        return self._build_score(outputs, path, ImageSize(width_px, height_px), (started, decoded, prepared, inferred))
+
+    def score_many(self, photos: Iterable[Photo], color_order: str = "rgb") -> Iterator[Score | ScoreFailure]:
+        """Scores photos one after another, lazily and in order; one that fails does not stop the others.
+
+        Args:
+            photos: as for :meth:`score`, mixed as you like.
+            color_order: of the frames among them.
+
+        Yields:
+            A Score, or a ScoreFailure with the path (or "#index") and the error.
+        """
+        for index, photo in enumerate(photos):
+            try:
+                yield self.score(photo, color_order)
+            except InputError as error:
+                is_path = isinstance(photo, (str, os.PathLike))
+                yield ScoreFailure(os.fspath(cast("str", photo)) if is_path else f"#{index}", error)
+
+    def close(self) -> None:
+        """Frees the interpreter; a later ``score`` raises UsageError. May be called twice."""
+        with self._lock:
+            self._interpreter = None
+
+    def __enter__(self) -> PhotoScorer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _check_heads(self, interpreter: Interpreter) -> None:
+        """The model must be what its contract says, or its numbers would be read as something else."""
+        spec = self.contract.view
+        wanted_shape = (1, spec.height_px, spec.width_px, 3)
+        if interpreter.input_shape != wanted_shape:
+            raise ModelError(
+                f"the model's input is {interpreter.input_shape}, its contract says {wanted_shape}; export it again"
+            )
+        wanted_sizes = {
+            "quality": 1,
+            "attributes": len(ATTRIBUTE_NAMES),
+            "category": len(self.contract.category_labels),
+            "style": len(self.contract.style_labels),
+        }
+        for name, size in wanted_sizes.items():
+            found = interpreter.output_sizes.get(name)
+            if found != size:
+                raise ModelError(
+                    f"the model's output {name!r} has {found or 'no'} values, its contract says {size}; export it again"
+                )
+
+    def _build_score(
+        self, outputs: dict[str, Any], path: str | None, size: ImageSize, moments: tuple[float, float, float, float]
+    ) -> Score:
+        contract = self.contract
+        quality = min(max(contract.quality_calibration(float(outputs["quality"].item())), 0.0), 100.0)
+        half_width = contract.interval_half_width(quality)
+        low_limit, high_limit = contract.band_limits
+        band: Band = "low" if quality < low_limit else "high" if quality >= high_limit else "medium"
+        attributes = Attributes(*(min(max(100.0 * value, 0.0), 100.0) for value in outputs["attributes"][0].tolist()))
+        category = self._choose_label(outputs["category"], contract.category_labels)
+        style = self._choose_label(outputs["style"], contract.style_labels)
+        started, decoded, prepared, inferred = moments
+        return Score(
+            quality=quality,
+            band=band,
+            interval=(max(quality - half_width, 0.0), min(quality + half_width, 100.0)),
+            interval_coverage=contract.interval_coverage,
+            attributes=attributes,
+            category=category,
+            style=style,
+            image=size,
+            timings=Timings(
+                1e3 * (decoded - started),
+                1e3 * (prepared - decoded),
+                1e3 * (inferred - prepared),
+                1e3 * (perf_counter() - started),
+            ),
+            model=self._model_info,
+            path=path,
+        )
+
+    def _choose_label(self, logits: NDArray[np.float32], labels: Sequence[str]) -> Label:
+        """The likeliest label by softmax, or "unknown" below the contract's limit."""
+        exponentials = np.exp(logits[0].astype(np.float64) - float(logits.max()))
+        best = int(exponentials.argmax())
+        probability = float(exponentials[best] / exponentials.sum())
+        return Label(labels[best] if probability >= self.contract.unknown_below else "unknown", probability)

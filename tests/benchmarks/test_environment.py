@@ -1,0 +1,40 @@
+"""What is written down about the machine and the files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from benchmarks.environment import collect_environment, compute_sha256, read_timestamp
+
+
+def test_environment_names_processor_cores_and_interpreter_and_is_json() -> None:
+    environment = json.loads(json.dumps(collect_environment()))
+    assert environment["cpu"] and environment["os"] and environment["python"].startswith("3.")
+    assert 1 <= environment["cores_usable"] <= environment["cores"]
+    assert environment["runtime"].split()[0] in ("ai-edge-litert", "tflite-runtime")
+    assert "numpy" in environment["packages"]
+
+
+def test_timestamp_is_utc() -> None:
+    assert datetime.fromisoformat(read_timestamp()).utcoffset() == timedelta(0)
+
+
+def test_digest_of_a_file_is_sha256(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"abc")
+    assert compute_sha256(path) == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_digest_of_a_folder_sees_names_and_contents(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"1")
+    first = compute_sha256(tmp_path)
+    (tmp_path / "deeper").mkdir()
+    (tmp_path / "deeper" / "left-over").write_bytes(b"2")
+    assert compute_sha256(tmp_path) == first
+    (tmp_path / "a").rename(tmp_path / "b")
+    renamed = compute_sha256(tmp_path)
+    (tmp_path / "b").write_bytes(b"3")
+    assert len({first, renamed, compute_sha256(tmp_path)}) == 3

@@ -1,0 +1,111 @@
+"""Interleaved timing on clocks that the tests wind up, and the arithmetic on its results."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.latency import (
+    LatencySummary,
+    Measure,
+    TurnPlan,
+    build_measure,
+    compute_ratio,
+    compute_summary,
+    interleave,
+)
+
+
+def test_percentiles_interpolate_between_samples() -> None:
+    summary = compute_summary([float(value) for value in range(101, 0, -1)])
+    assert (summary.p50_ms, summary.p95_ms, summary.min_ms, summary.calls) == (51.0, 96.0, 1.0, 101)
+    # Between the 19th and 20th of 20 samples: position 0.95 * 19 = 18.05.
+    assert compute_summary([float(value) for value in range(1, 21)]).p95_ms == pytest.approx(19.05)
+
+
+def test_no_samples_are_an_error() -> None:
+    with pytest.raises(ValueError, match="no latency samples"):
+        compute_summary([])
+
+
+def test_a_model_is_noisy_only_beyond_twice_the_median() -> None:
+    assert not LatencySummary(p50_ms=2.0, p95_ms=4.0, min_ms=1.0, calls=9).is_noisy
+    assert LatencySummary(p50_ms=2.0, p95_ms=4.1, min_ms=1.0, calls=9).is_noisy
+
+
+def test_the_ratio_is_of_medians_and_outliers_do_not_move_it() -> None:
+    int8 = compute_summary([0.9, 1.0, 1.1, 50.0, 1.0])
+    float32 = compute_summary([2.0, 2.0, 2.0, 2.0, 90.0])
+    assert compute_ratio(int8, float32) == 0.5
+    assert compute_ratio(float32, int8) == 2.0
+
+
+def test_a_measure_reads_the_clock_around_the_call() -> None:
+    moments = iter([1_000_000, 3_500_000])
+    called: list[str] = []
+    measure = build_measure(lambda: called.append("call"), clock_ns=lambda: next(moments))
+    assert measure() == 2.5
+    assert called == ["call"]
+
+
+def _build_fakes(latencies_ms: dict[str, float]) -> tuple[dict[str, Measure], list[str]]:
+    """Measures of constant latency, and the log of who was called."""
+    log: list[str] = []
+
+    def build(name: str) -> Measure:
+        def measure() -> float:
+            log.append(name)
+            return latencies_ms[name]
+
+        return measure
+
+    return {name: build(name) for name in latencies_ms}, log
+
+
+def test_turns_go_round_and_back() -> None:
+    measures, log = _build_fakes({"a": 1.0, "b": 1.0, "c": 1.0})
+    plan = TurnPlan(rounds=3, turn_ms=1.0)
+    samples = interleave(measures, plan, warmup_calls=2)
+    assert log[:6] == ["a", "a", "b", "b", "c", "c"]  # warm-up
+    assert log[6:] == ["a", "b", "c", "c", "b", "a", "a", "b", "c"]
+    assert samples == {"a": [1.0] * 3, "b": [1.0] * 3, "c": [1.0] * 3}
+
+
+def test_a_fast_model_calls_several_times_a_turn_and_the_first_does_not_count() -> None:
+    measures, log = _build_fakes({"fast": 2.0, "slow": 100.0})
+    samples = interleave(measures, TurnPlan(rounds=4, turn_ms=10.0, max_calls_per_turn=10), warmup_calls=2)
+    assert len(samples["fast"]) == 4 * 5
+    assert len(samples["slow"]) == 4
+    turns = log[4:]
+    assert turns.count("fast") == 4 * (5 + 1)
+    assert turns.count("slow") == 4  # one call fills its turn: nothing to warm within it
+
+
+def test_calls_a_turn_are_limited() -> None:
+    measures, _ = _build_fakes({"fast": 0.001})
+    assert len(interleave(measures, TurnPlan(rounds=2, max_calls_per_turn=3), warmup_calls=2)["fast"]) == 6
+
+
+def test_a_slow_model_leaves_when_its_time_is_used_up_but_not_before_the_least_rounds() -> None:
+    measures, _ = _build_fakes({"fast": 1.0, "slow": 1000.0})
+    plan = TurnPlan(rounds=20, turn_ms=1.0, budget_s=5.0, min_rounds=3)
+    samples = interleave(measures, plan, warmup_calls=2)
+    assert len(samples["slow"]) == 6  # over 5 s after the sixth
+    assert len(samples["fast"]) == 20
+    patient = interleave(measures, TurnPlan(rounds=20, turn_ms=1.0, budget_s=0.5, min_rounds=9), warmup_calls=2)
+    assert len(patient["slow"]) == 9
+
+
+def test_a_disturbance_hits_all_models_alike() -> None:
+    """The machine slows to a third halfway: the ratio stays, where timing one after the other would give 6."""
+    calls = 0
+
+    def build(latency_ms: float) -> Measure:
+        def measure() -> float:
+            nonlocal calls
+            calls += 1
+            return latency_ms * (3.0 if calls > 44 else 1.0)
+
+        return measure
+
+    samples = interleave({"a": build(10.0), "b": build(20.0)}, TurnPlan(rounds=40, turn_ms=1.0), warmup_calls=2)
+    assert compute_ratio(compute_summary(samples["b"]), compute_summary(samples["a"])) == pytest.approx(2.0)

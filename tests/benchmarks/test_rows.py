@@ -1,0 +1,68 @@
+"""Which file each row stands for, and that an absent one is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.rows import ROW_KEYS, build_rows, read_split_seed
+from edge_runtime.errors import UsageError
+
+
+def _touch(folder: Path, *names: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).write_bytes(b"x")
+    return folder
+
+
+def test_files_are_found_by_their_endings_whatever_the_folder_is_called(tmp_path: Path) -> None:
+    artifact = _touch(tmp_path / "run-7", "net.tflite", "net-float.tflite", "net-pruned.tflite")
+    rows = {row.key: row for row in build_rows(ROW_KEYS, artifact, tmp_path / "teacher", tmp_path / "peers")}
+    assert {key: row.path.name for key, row in rows.items() if row.kind == "photogate" and row.path} == {
+        "float": "net-float.tflite",
+        "pruned": "net-pruned.tflite",
+        "int8": "net.tflite",
+    }
+    assert all(rows[key].is_usable for key in ("float", "pruned", "int8"))
+    assert tuple(rows) == ROW_KEYS
+
+
+def test_absent_files_stay_in_the_table_and_say_where_they_were_looked_for(tmp_path: Path) -> None:
+    rows = build_rows(ROW_KEYS, tmp_path / "none", tmp_path / "teacher", tmp_path / "peers")
+    assert len(rows) == len(ROW_KEYS)
+    for row in rows:
+        assert not row.is_usable
+        assert row.note == ("latency only, untrained" if row.kind == "classic" else f"not found: {row.path}")
+        assert not row.is_failed, "absent is no failure"
+    assert rows[0].path == tmp_path / "teacher"
+
+
+def test_a_single_file_is_the_int8_row(tmp_path: Path) -> None:
+    model = _touch(tmp_path, "shipped.tflite") / "shipped.tflite"
+    int8, float32 = build_rows(["int8", "float"], model, tmp_path, tmp_path)[::-1]
+    assert (int8.key, int8.path, int8.is_usable) == ("int8", model, True)
+    assert (float32.key, float32.is_usable) == ("float", False)
+    assert "shipped-float.tflite" in float32.note
+
+
+def test_two_candidates_are_refused(tmp_path: Path) -> None:
+    artifact = _touch(tmp_path / "a", "one.tflite", "two.tflite")
+    with pytest.raises(UsageError, match=r"one\.tflite, two\.tflite"):
+        build_rows(["int8"], artifact, tmp_path, tmp_path)
+
+
+def test_unknown_rows_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="unknown rows alexnet"):
+        build_rows(["alexnet"], tmp_path, tmp_path, tmp_path)
+
+
+def test_the_seed_comes_from_the_provenance(tmp_path: Path) -> None:
+    assert read_split_seed(tmp_path) == 0
+    (tmp_path / "provenance.json").write_text('{"split_seed": 41}', encoding="utf-8")
+    assert read_split_seed(tmp_path) == 41
+    assert read_split_seed(tmp_path / "model.tflite") == 41, "beside a single file, too"
+    (tmp_path / "provenance.json").write_text("{", encoding="utf-8")
+    with pytest.raises(UsageError, match="pass --seed"):
+        read_split_seed(tmp_path)

@@ -1,0 +1,117 @@
+"""The contract survives the way into a model file and back; whatever is damaged or foreign is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge_runtime.contract import ModelContract, PiecewiseLinear, ViewSpec, pack_model, unpack_model
+from edge_runtime.errors import ModelError
+
+FLATBUFFER = b"\x1c\0\0\0TFL3" + bytes(range(256)) * 8
+
+
+@pytest.fixture
+def contract() -> ModelContract:
+    return ModelContract(
+        name="a-model",
+        version="1.2.3",
+        view=ViewSpec(width_px=320, height_px=240),
+        quality_calibration=PiecewiseLinear((0.1, 0.5, 0.9), (0.0, 60.0, 100.0)),
+        interval_half_width=PiecewiseLinear((0.0,), (8.0,)),
+        interval_coverage=0.8,
+        band_limits=(40.0, 70.0),
+        category_labels=("shoes", "été"),
+        style_labels=("studio", "tabletop", "worn"),
+        unknown_below=0.4,
+        precision="int8",
+        provenance={"recipe": "int8.toml", "seed": 7},
+    )
+
+
+def test_pack_and_unpack(contract: ModelContract, tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(pack_model(FLATBUFFER, contract))
+    flatbuffer, read = unpack_model(path)
+    assert flatbuffer == FLATBUFFER
+    assert read == replace(contract, tflite_sha256=read.tflite_sha256)
+    assert len(read.tflite_sha256) == 64
+    assert path.read_bytes() == pack_model(FLATBUFFER, contract)
+
+
+@pytest.mark.parametrize("position", [0, 9, 200, len(FLATBUFFER) - 1])
+def test_any_damaged_byte_is_found(contract: ModelContract, tmp_path: Path, position: int) -> None:
+    content = bytearray(pack_model(FLATBUFFER, contract))
+    content[position] ^= 0x10
+    path = tmp_path / "model.tflite"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"model\.tflite: the model is damaged"):
+        unpack_model(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "not a TFLite model"),
+        (b"PK\x03\x04 some archive", "not a TFLite model"),
+        (FLATBUFFER, "no photogate contract"),
+    ],
+)
+def test_foreign_files(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=message):
+        unpack_model(path)
+
+
+def test_missing_file_and_folder(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.tflite", tmp_path):
+        with pytest.raises(ModelError, match="cannot read the model"):
+            unpack_model(path)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.9, 0.99])
+def test_truncated_model(contract: ModelContract, tmp_path: Path, share: float) -> None:
+    content = pack_model(FLATBUFFER, contract)
+    path = tmp_path / "model.tflite"
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ModelError, match="no photogate contract"):
+        unpack_model(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("schema", "x"),
+        ("view", {"width": 3}),
+        ("band_limits", [1]),
+        ("quality_calibration", {"x": [1, 1], "y": [0, 1]}),
+        ("quality_calibration", {"x": [], "y": []}),
+        ("unknown_field", 1),
+        ("style_labels", None),
+    ],
+)
+def test_malformed_contract(contract: ModelContract, key: str, value: object) -> None:
+    document = {**json.loads(contract.to_json()), key: value}
+    with pytest.raises(ModelError, match="malformed"):
+        ModelContract.from_json(json.dumps(document))
+
+
+def test_missing_field(contract: ModelContract) -> None:
+    document = json.loads(contract.to_json())
+    del document["view"]
+    with pytest.raises(ModelError, match="malformed"):
+        ModelContract.from_json(json.dumps(document))
+
+
+def test_newer_schema(contract: ModelContract) -> None:
+    with pytest.raises(ModelError, match="upgrade photogate"):
+        ModelContract.from_json(replace(contract, schema=99).to_json())
+
+
+@pytest.mark.parametrize(("x", "y"), [(-1.0, 0.0), (0.1, 0.0), (0.3, 30.0), (0.5, 60.0), (0.7, 80.0), (2.0, 100.0)])
+def test_piecewise_linear(contract: ModelContract, x: float, y: float) -> None:
+    assert contract.quality_calibration(x) == pytest.approx(y)

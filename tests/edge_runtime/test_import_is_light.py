@@ -1,0 +1,42 @@
+"""``import edge_runtime`` is quick and brings nothing heavy along; neither does scoring a photo."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("tensorflow", "keras", "tf_keras", "cv2", "matplotlib", "scipy", "PIL.ImageCms")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import edge_runtime",
+        "import edge_runtime.cli.main",
+        "import edge_runtime, numpy; edge_runtime.PhotoScorer.default().score(numpy.zeros((99, 99, 3), 'uint8'))",
+    ],
+)
+def test_nothing_heavy_is_imported(package_environment: dict[str, str], statement: str) -> None:
+    code = f"{statement}\nimport sys\nprint(*[name for name in {HEAVY!r} if name in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=package_environment, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert result.stdout.strip() == ""
+
+
+def test_import_takes_at_most_three_tenths_of_a_second(package_environment: dict[str, str]) -> None:
+    code = "from time import perf_counter as now\nt = now()\nimport edge_runtime\nprint(now() - t)"
+    # The best of a few: the first writes byte code, and the machine may be busy.
+    seconds = [
+        float(subprocess.check_output([sys.executable, "-c", code], env=package_environment, timeout=120))
+        for _ in range(5)
+    ]
+    assert min(seconds) <= 0.3
+
+
+def test_interpreter_is_imported_only_when_needed(package_environment: dict[str, str]) -> None:
+    code = "import edge_runtime, sys\nprint('ai_edge_litert' in sys.modules, 'argparse' in sys.modules)"
+    output = subprocess.check_output([sys.executable, "-c", code], env=package_environment, text=True, timeout=120)
+    assert output.split() == ["False", "False"]

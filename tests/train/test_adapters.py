@@ -1,0 +1,106 @@
+"""Each public set's own table becomes a manifest that loads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_runtime.errors import InputError, ManifestError, UsageError
+from train.data.adapters import ADAPTERS, adapt
+from train.data.manifest import load_manifest
+
+KONIQ_SCORES = "image_name,c1,c2,c3,c4,c5,c_total,MOS,SD,MOS_zscore\n"
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    folder = tmp_path / "Images"
+    folder.mkdir()
+    for name in ("ss03 (2).jpg", "ss03 (4).jpg", "10004473376.jpg", "00001.jpg"):
+        (folder / name).write_bytes(b"x")
+    return folder
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_biq2021(tmp_path: Path, images: Path) -> None:
+    scores = write(tmp_path / "s.csv", "file,mos,group\nss03 (2).jpg,0.7352,g04001\nss03 (4).jpg,0.5,g04001\n")
+    out = tmp_path / "manifests" / "more.csv"
+    assert adapt("biq2021_more", images, scores, out) == (2, [])
+    first, second = load_manifest(out)
+    assert (first.file, first.mos, first.group) == ("../Images/ss03 (2).jpg", 0.7352, "g04001")
+    assert (first.source, first.style, first.category) == ("BIQ2021", "unsplash", "")
+    assert second.group == first.group
+
+
+def test_koniq_scores_are_read_on_the_normalised_scale(tmp_path: Path, images: Path) -> None:
+    scores = write(tmp_path / "s.csv", KONIQ_SCORES + "10004473376.jpg,0,0,25,73,7,105,3.828571,0.527278,67.8\n")
+    adapt("koniq10k", images, scores, tmp_path / "m.csv")
+    (photo,) = load_manifest(tmp_path / "m.csv")
+    assert photo.mos == pytest.approx((67.8 - 1) / 99, abs=1e-5)
+    assert photo.group == "koniq10k_10004473376"
+
+
+def test_koniq_sets_table(tmp_path: Path, images: Path) -> None:
+    scores = write(tmp_path / "s.csv", "image_name,MOS,SD,set\n10004473376.jpg,100,1,training\n")
+    adapt("koniq10k", images, scores, tmp_path / "m.csv")
+    assert load_manifest(tmp_path / "m.csv")[0].mos == 1.0
+
+
+def test_koniq_scale_is_never_guessed(tmp_path: Path, images: Path) -> None:
+    scores = write(tmp_path / "s.csv", "image_name,MOS\n10004473376.jpg,3.8\n")
+    with pytest.raises(ManifestError, match="scale of MOS cannot be told"):
+        adapt("koniq10k", images, scores, tmp_path / "m.csv")
+
+
+def test_spaq(tmp_path: Path, images: Path) -> None:
+    scores = write(tmp_path / "s.csv", "\ufeffImage name,MOS,Brightness\n00001.jpg,25.5,30\n,,\n")
+    adapt("spaq", images, scores, tmp_path / "m.csv")
+    assert load_manifest(tmp_path / "m.csv")[0].mos == pytest.approx(0.255)
+
+
+def test_absent_photos_are_left_out_and_named(tmp_path: Path, images: Path) -> None:
+    scores = write(tmp_path / "s.csv", "Image name,MOS\n00001.jpg,20\n00002.jpg,30\n")
+    assert adapt("spaq", images, scores, tmp_path / "m.csv") == (1, ["00002.jpg"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "empty"),
+        ("Image name,Score\n00001.jpg,2\n", "row 1: no column MOS"),
+        ("Image name,MOS\n00001.jpg,good\n", "row 2, column MOS: 'good' is not a number on 0-100"),
+        ("Image name,MOS\n00001.jpg,101\n", "row 2, column MOS"),
+        ("Image name,MOS\n00001.jpg,nan\n", "row 2, column MOS"),
+        ("Image name,MOS\n00001.jpg\n", "row 2: 1 cells, the header has 2"),
+        ("Image name,MOS\n,20\n", "row 2, column Image name: empty"),
+        ("Image name,MOS\nother.jpg,20\n", "none of its 1 photos lies in"),
+    ],
+)
+def test_faulty_tables(tmp_path: Path, images: Path, text: str, message: str) -> None:
+    scores = write(tmp_path / "s.csv", text)
+    with pytest.raises(ManifestError) as caught:
+        adapt("spaq", images, scores, tmp_path / "m.csv")
+    assert message in str(caught.value) and str(scores) in str(caught.value)
+    assert not (tmp_path / "m.csv").exists()
+
+
+def test_wrong_use(tmp_path: Path, images: Path) -> None:
+    scores = write(tmp_path / "s.csv", "Image name,MOS\n00001.jpg,20\n")
+    with pytest.raises(UsageError, match="there are biq2021_more, koniq10k, spaq"):
+        adapt("imagenet", images, scores, tmp_path / "m.csv")
+    with pytest.raises(InputError, match="not a folder"):
+        adapt("spaq", tmp_path / "absent", scores, tmp_path / "m.csv")
+    with pytest.raises(ManifestError, match="cannot read the scores"):
+        adapt("spaq", images, tmp_path / "absent.csv", tmp_path / "m.csv")
+    adapt("spaq", images, scores, tmp_path / "m.csv")
+    with pytest.raises(UsageError, match="exists already"):
+        adapt("spaq", images, scores, tmp_path / "m.csv")
+
+
+def test_every_adapter_says_what_it_wants() -> None:
+    assert all("images:" in entry.description and "scores:" in entry.description for entry in ADAPTERS.values())

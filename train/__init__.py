@@ -1,0 +1,1 @@
+"""Training from a checkout: rated photographs in, a teacher and a distilled student out."""

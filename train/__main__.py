@@ -1,0 +1,138 @@
+"""``python -m train``: the stages of training, one subcommand each."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge_runtime.errors import PhotogateError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a stage; 0 when it went well, 2 for wrong usage or input."""
+    parser = _build_parser()
+    arguments = parser.parse_args(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    try:
+        arguments.run(arguments)
+    except PhotogateError as error:
+        print(f"python -m train {arguments.stage}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; the same command resumes", file=sys.stderr)
+        return 130
+    return 0
+
+
+# The stages are imported when they run: --help must not wait for TensorFlow.
+
+
+def _run_fit_teacher(arguments: argparse.Namespace) -> None:
+    from train.config import TeacherConfig, load_config
+    from train.stages.fit_teacher import fit_teacher
+
+    config = load_config(arguments.config, TeacherConfig)
+    metrics = fit_teacher(
+        config,
+        arguments.data,
+        arguments.out,
+        weights=arguments.weights,
+        features=arguments.features,
+        force=arguments.force,
+    )
+    _print_metrics(metrics)
+
+
+def _run_label(arguments: argparse.Namespace) -> None:
+    from train.stages.label import label
+
+    count = label(
+        arguments.teacher,
+        arguments.data,
+        arguments.out,
+        view_size_px=arguments.view_size,
+        weights=arguments.weights,
+        force=arguments.force,
+    )
+    print(f"{count} labelled views in {arguments.out}")
+
+
+def _run_distil(arguments: argparse.Namespace) -> None:
+    from train.config import DistilConfig, load_config
+    from train.stages.distil import distil
+
+    config = load_config(arguments.config, DistilConfig)
+    metrics = distil(config, arguments.labels, arguments.out, weights=arguments.weights, force=arguments.force)
+    _print_metrics(metrics)
+
+
+def _run_adapt(arguments: argparse.Namespace) -> None:
+    from train.data.adapters import adapt
+
+    print(f"{adapt(arguments.name, arguments.images, arguments.scores, arguments.out)} photos in {arguments.out}")
+
+
+def _print_metrics(metrics: dict[str, dict[str, dict[str, object]]]) -> None:
+    for side, slices in metrics.items():
+        for name, values in slices.items():
+            shown = [f"{key} {value['value']:.3f}" for key, value in values.items() if isinstance(value, dict)]
+            print(f"{side:10} {name:14} n={values['count']:<5} {'  '.join(shown)}")
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m train", description="The training stages, in the order they run.")
+    stages = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
+
+    adapt = stages.add_parser("adapt", help="write a manifest for a public set as its authors distribute it")
+    adapt.add_argument("name", help="biq2021_more, koniq10k or spaq")
+    adapt.add_argument("--images", type=Path, required=True, help="folder of the photographs")
+    adapt.add_argument("--scores", type=Path, required=True, help="the authors' file of ratings")
+    adapt.add_argument("--out", type=Path, required=True, help="manifest to write")
+    adapt.set_defaults(run=_run_adapt)
+
+    teacher = stages.add_parser("fit-teacher", help="train the teacher on rated photographs")
+    teacher.add_argument("--config", type=Path, required=True, help="train/configs/teacher*.toml")
+    _add_data(teacher)
+    _add_out(teacher)
+    _add_weights(teacher, "the backbone's weights: a model.json, .npz or .h5 file")
+    teacher.add_argument("--features", type=Path, metavar="DIR", help="feature cache to use (OUT/features)")
+    teacher.set_defaults(run=_run_fit_teacher)
+
+    label = stages.add_parser("label", help="let the teacher judge the views the student will learn from")
+    label.add_argument("--teacher", type=Path, required=True, help="artifact of fit-teacher")
+    _add_data(label)
+    _add_out(label)
+    label.add_argument("--view-size", type=int, default=320, metavar="PX", help="side of the student's view (320)")
+    _add_weights(label, "the backbone's weights, if they lie elsewhere now")
+    label.set_defaults(run=_run_label)
+
+    distil = stages.add_parser("distill", help="train a student on ratings and the teacher's labels")
+    distil.add_argument("--config", type=Path, required=True, help="train/configs/student*.toml")
+    distil.add_argument("--labels", type=Path, required=True, help="artifact of label")
+    _add_out(distil)
+    _add_weights(distil, "the student's starting weights: a .npz in Keras's order")
+    distil.set_defaults(run=_run_distil)
+    return parser
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data", type=Path, required=True, action="append", metavar="MANIFEST", help="may be given several times"
+    )
+
+
+def _add_out(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, help="artifact folder to make; an unfinished one is resumed")
+    parser.add_argument("--force", action="store_true", help="replace what --out holds")
+
+
+def _add_weights(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--weights", metavar="FILE", help=text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

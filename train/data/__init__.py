@@ -1,0 +1,1 @@
+"""Photographs to learn from: manifests, splits, and degradations of known strength."""

@@ -1,0 +1,209 @@
+"""Public sets of rated photographs, as their authors distribute them, to manifests.
+
+An adapter reads the authors' table and writes a manifest whose ``file`` leads from the manifest to the photo; no photo
+is copied or changed. Opinion scores are mapped linearly from the authors' scale to 0-1. Photos of sets without groups
+are groups of one.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_runtime.errors import InputError, ManifestError, UsageError
+from train.data.manifest import write_manifest
+
+__all__ = ["ADAPTERS", "Adapter", "adapt"]
+
+REPORTED_FILES = 3
+
+
+@dataclass(frozen=True)
+class _Rating:
+    """One row of an authors' table."""
+
+    row: int
+    name: str
+    mos: float
+    group: str
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """How to read one public set.
+
+    Attributes:
+        description: what to pass as images and scores, for the command's help.
+        source, licence, style: written into every row of the manifest.
+        read: the authors' table to ratings.
+    """
+
+    description: str
+    source: str
+    licence: str
+    style: str
+    read: Callable[[Path], Iterator[_Rating]]
+
+
+def adapt(
+    name: str, images: str | Path, scores: str | Path, out: str | Path, *, overwrite: bool = False
+) -> tuple[int, list[str]]:
+    """Writes a manifest for a public set.
+
+    Args:
+        name: one of :data:`ADAPTERS`.
+        images: folder that holds the photos.
+        scores: the authors' table of scores, as CSV in UTF-8.
+        out: the manifest to write.
+        overwrite: replace an existing manifest.
+
+    Returns:
+        The number of photos in the manifest, and the names of rated photos that ``images`` lacks.
+
+    Raises:
+        UsageError: there is no such adapter, or ``out`` exists.
+        InputError: ``images`` is no folder.
+        ManifestError: the table cannot be read, lacks a column, has a score that is no number or off the scale, or none
+            of its photos lies in ``images``.
+    """
+    if name not in ADAPTERS:
+        raise UsageError(f"unknown set {name!r}; there are {', '.join(ADAPTERS)}")
+    adapter, images, scores, out = ADAPTERS[name], Path(images), Path(scores), Path(out)
+    if not images.is_dir():
+        raise InputError(f"{images}: not a folder; pass the folder that holds the photos of {adapter.source}")
+    base = out.resolve().parent
+    rows: list[dict[str, object]] = []
+    absent: list[str] = []
+    for rating in adapter.read(scores):
+        path = images / rating.name
+        if not path.is_file():
+            absent.append(rating.name)
+            continue
+        rows.append(
+            {
+                "file": Path(os.path.relpath(path.resolve(), base)).as_posix(),
+                "mos": f"{rating.mos:.6g}",
+                "category": "",
+                "style": adapter.style,
+                "group": rating.group,
+                "licence": adapter.licence,
+                "source": adapter.source,
+            }
+        )
+    if not rows:
+        named = ", ".join(absent[:REPORTED_FILES])
+        raise ManifestError(f"{scores}: none of its {len(absent)} photos lies in {images} (first: {named})")
+    base.mkdir(parents=True, exist_ok=True)
+    return write_manifest(rows, out, overwrite=overwrite), absent
+
+
+def _read_biq2021(scores: Path) -> Iterator[_Rating]:
+    """A table ``file,mos,group`` of BIQ2021 (Ahmed and Asif 2022, "BIQ2021: a large-scale blind image quality
+    assessment database"), whose opinion scores are on 0-1 already; the groups are near-duplicates found by us."""
+    for row, cells in _read_table(scores, ("file", "mos", "group")):
+        mos = _parse_score(scores, row, "mos", cells["mos"], 0.0, 1.0)
+        if not cells["group"]:
+            raise ManifestError(f"{scores} row {row}, column group: empty")
+        yield _Rating(row, cells["file"], mos, cells["group"])
+
+
+def _read_koniq10k(scores: Path) -> Iterator[_Rating]:
+    """KonIQ-10k (Hosu et al. 2020), either of the authors' two tables.
+
+    ``koniq10k_scores_and_distributions.csv`` has image_name, c1-c5, c_total, MOS (1-5), SD and MOS_zscore (opinions
+    normalised by rater, mapped to 1-100); ``koniq10k_distributions_sets.csv`` has MOS on 1-100, and set. The scale of
+    1-100 is the one that results are reported on.
+    """
+    header = _read_header(scores)
+    if "MOS_zscore" not in header and "set" not in header:
+        raise ManifestError(
+            f"{scores} row 1: neither a column MOS_zscore nor a column set, so the scale of MOS cannot be told; use "
+            "koniq10k_scores_and_distributions.csv or koniq10k_distributions_sets.csv as published"
+        )
+    column = "MOS_zscore" if "MOS_zscore" in header else "MOS"
+    for row, cells in _read_table(scores, ("image_name", column)):
+        mos = _parse_score(scores, row, column, cells[column], 1.0, 100.0)
+        yield _Rating(row, cells["image_name"], mos, f"koniq10k_{Path(cells['image_name']).stem}")
+
+
+def _read_spaq(scores: Path) -> Iterator[_Rating]:
+    """SPAQ (Fang et al. 2020, "Perceptual Quality Assessment of Smartphone Photography"), MOS on 0-100.
+
+    The authors distribute ``MOS and Image attribute scores.xlsx`` with Image name, MOS, Brightness, Colorfulness,
+    Contrast, Noisiness and Sharpness; save its sheet as CSV.
+    """
+    for row, cells in _read_table(scores, ("Image name", "MOS")):
+        mos = _parse_score(scores, row, "MOS", cells["MOS"], 0.0, 100.0)
+        yield _Rating(row, cells["Image name"], mos, f"spaq_{Path(cells['Image name']).stem}")
+
+
+ADAPTERS: dict[str, Adapter] = {
+    "biq2021_more": Adapter(
+        description="images: folder Images/ of nisarahmedrana/BIQ2021; scores: biq2021_more.csv (file,mos,group)",
+        source="BIQ2021",
+        licence="no licence file upstream",
+        style="unsplash",
+        read=_read_biq2021,
+    ),
+    "koniq10k": Adapter(
+        description="images: folder 1024x768/; scores: koniq10k_scores_and_distributions.csv",
+        source="KonIQ-10k",
+        licence="see the KonIQ-10k web page; photos from YFCC100M under Creative Commons",
+        style="general",
+        read=_read_koniq10k,
+    ),
+    "spaq": Adapter(
+        description="images: folder TestImage/; scores: 'MOS and Image attribute scores.xlsx' saved as CSV",
+        source="SPAQ",
+        licence="educational and research purposes only",
+        style="phone",
+        read=_read_spaq,
+    ),
+}
+
+
+def _read_header(scores: Path) -> list[str]:
+    return _read_lines(scores)[0]
+
+
+def _read_table(scores: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Rows as dictionaries, with their number; the columns asked for must be there and the first be filled."""
+    header, *lines = _read_lines(scores)
+    absent = [column for column in columns if column not in header]
+    if absent:
+        raise ManifestError(f"{scores} row 1: no column {', '.join(absent)}; the header has {', '.join(header)}")
+    for row, cells in enumerate(lines, start=2):
+        if not any(cells):
+            continue
+        if len(cells) != len(header):
+            raise ManifestError(f"{scores} row {row}: {len(cells)} cells, the header has {len(header)}")
+        values = dict(zip(header, cells, strict=True))
+        if not values[columns[0]]:
+            raise ManifestError(f"{scores} row {row}, column {columns[0]}: empty")
+        yield row, values
+
+
+def _read_lines(scores: Path) -> list[list[str]]:
+    try:
+        with scores.open(encoding="utf-8-sig", newline="") as file:
+            lines = [[cell.strip() for cell in cells] for cells in csv.reader(file)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ManifestError(f"{scores}: cannot read the scores as CSV in UTF-8: {error}") from error
+    if not lines:
+        raise ManifestError(f"{scores}: the table of scores is empty")
+    return lines
+
+
+def _parse_score(scores: Path, row: int, column: str, text: str, low: float, high: float) -> float:
+    """A score on low-high to 0-1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not low <= value <= high:
+        raise ManifestError(f"{scores} row {row}, column {column}: {text!r} is not a number on {low:g}-{high:g}")
+    return (value - low) / (high - low)

@@ -1,0 +1,163 @@
+"""Samples: a photograph, as it is or degraded in a known way, and what is known about it.
+
+The plan of samples is a pure function of the manifest, the split, the config and a seed, so that the teacher's
+training, its labelling and the student's training speak of the same pictures without handing pixels around.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.contract import ATTRIBUTE_NAMES, ViewSpec
+from edge_runtime.decode import decode_photo
+from train.config import LabelsConfig, SamplesConfig
+from train.data.composition import find_product, reframe
+from train.data.degradations import (
+    COMPOSITION_KINDS,
+    KINDS,
+    TECHNICAL_KINDS,
+    Degradation,
+    apply,
+    attribute_targets,
+    is_visible,
+    random_degradation,
+)
+from train.data.manifest import Photo
+
+__all__ = ["Sample", "collect_labels", "load_sample", "plan_samples"]
+
+_UNKNOWN = np.float32(np.nan)
+_DOMINANT = 0.5  # from this strength on a fault outweighs whatever a photo brought along
+_REFRAMED_SHARE = 0.25  # good framings among the reframed views
+# "tilted" counts once, the others twice: not every product has a horizontal to be tilted from.
+_FRAMING_KINDS = tuple(kind for kind in COMPOSITION_KINDS for _ in range(1 if kind == "tilted" else 2))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A photo and the degradation to apply, if any.
+
+    Attributes:
+        side: "train", "test" or "validation".
+        is_clean: the photo itself is flawless as far as is known, so the attributes of its views are known.
+        reframe_seed: instead of a degradation, frame the product well anew, through the steps that bad framing takes.
+    """
+
+    photo: Photo
+    side: str
+    is_clean: bool
+    degradation: Degradation | None = None
+    reframe_seed: int | None = None
+
+    @property
+    def is_original(self) -> bool:
+        """Whether the sample is the photo's own pixels, which its rating belongs to."""
+        return self.degradation is None and self.reframe_seed is None
+
+    @property
+    def key(self) -> str:
+        """Names the sample's pixels: equal keys, equal pictures."""
+        if self.reframe_seed is not None:
+            return f"{self.photo.file}|reframed:{self.reframe_seed}"
+        if self.degradation is None:
+            return self.photo.file
+        fault = self.degradation
+        return f"{self.photo.file}|{fault.kind}:{fault.strength:.6f}:{fault.seed}"
+
+
+def plan_samples(photos: Sequence[Photo], split: Mapping[str, str], config: SamplesConfig, seed: int) -> list[Sample]:
+    """All originals, then the degraded views; those of one photo depend on the seed and the photo alone."""
+    limited = _limit(photos, config.photo_limit, seed)
+    samples = []
+    for photo in limited:
+        is_clean = _is_clean(photo, config)
+        samples.append(Sample(photo, split[photo.file], is_clean))
+        rng = np.random.default_rng(_hash(seed, photo.file))
+        count = config.degraded_per_clean if is_clean else config.degraded_per_photo
+        may_reframe = _has_white_background(photo)
+        for _ in range(count):
+            if not (may_reframe and rng.uniform() < config.composition_share):
+                fault = random_degradation(rng, TECHNICAL_KINDS)
+                samples.append(Sample(photo, split[photo.file], is_clean, fault))
+            elif rng.uniform() < _REFRAMED_SHARE:
+                samples.append(Sample(photo, split[photo.file], is_clean, reframe_seed=int(rng.integers(2**31))))
+            else:
+                fault = random_degradation(rng, _FRAMING_KINDS)
+                samples.append(Sample(photo, split[photo.file], is_clean, fault))
+    return sorted(samples, key=lambda sample: not sample.is_original)
+
+
+def load_sample(sample: Sample, min_side_px: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Decodes the photo, at a scale not under ``min_side_px`` where it has that much, and degrades it.
+
+    Returns:
+        The picture, RGB uint8 (height, width, 3), and its five attributes, NaN where unknown.
+
+    Raises:
+        DecodeError: the photo cannot be decoded.
+    """
+    view = ViewSpec(min_side_px, min_side_px)  # a scaled JPEG decode keeps both sides at least this long
+    image = np.asarray(decode_photo(sample.photo.path, view).image)
+    attributes = np.full(len(ATTRIBUTE_NAMES), _UNKNOWN, dtype=np.float32)
+    composition = ATTRIBUTE_NAMES.index("composition")
+    product = find_product(image) if _has_white_background(sample.photo) else None
+    if sample.reframe_seed is not None:
+        if product is None:
+            return image, attributes
+        attributes[:] = 1.0 if sample.is_clean else _UNKNOWN
+        attributes[composition] = 1.0
+        return reframe(image, np.random.default_rng(sample.reframe_seed)), attributes
+    is_well_framed = product is not None and product.is_well_framed
+    if sample.degradation is None:
+        attributes[:] = 1.0 if sample.is_clean else _UNKNOWN
+        attributes[composition] = 1.0 if is_well_framed else _UNKNOWN
+        return image, attributes
+    fault = sample.degradation
+    is_framing = fault.kind in COMPOSITION_KINDS
+    if is_framing and product is None:
+        return image, attributes  # the plan hoped for a plain background; the photo stays as it is, nothing is known
+    degraded = apply(image, fault)
+    if not is_visible(image, degraded):
+        return degraded, attributes
+    targets = attribute_targets(fault.kind, fault.strength)
+    touched = KINDS[fault.kind]
+    if sample.is_clean:
+        attributes[:] = [targets[name] for name in ATTRIBUTE_NAMES]
+        if not is_framing:
+            attributes[composition] = 1.0 if is_well_framed else _UNKNOWN
+    elif is_framing or fault.strength >= _DOMINANT:
+        # Whatever the photo was before, this attribute is now at most what the fault leaves of a flawless one.
+        attributes[ATTRIBUTE_NAMES.index(touched)] = targets[touched]
+    return degraded, attributes
+
+
+def collect_labels(config: LabelsConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The labels of the category and the style head, sorted."""
+    return tuple(sorted(set(config.category.values()))), tuple(sorted(set(config.style.values())))
+
+
+def _is_clean(photo: Photo, config: SamplesConfig) -> bool:
+    if photo.mos is not None:
+        return photo.mos >= config.clean_from_mos
+    return photo.source in config.clean_sources
+
+
+def _has_white_background(photo: Photo) -> bool:
+    """Whether it is worth looking for a product before a plain background."""
+    return "white" in photo.style
+
+
+def _limit(photos: Sequence[Photo], limit: int, seed: int) -> Sequence[Photo]:
+    """``limit`` photos (0: all), drawn by hash."""
+    if not limit or limit >= len(photos):
+        return photos
+    return sorted(photos, key=lambda photo: _hash(seed, photo.file))[:limit]
+
+
+def _hash(seed: int, text: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed}:{text}".encode()).digest()[:8], "big")

@@ -1,0 +1,123 @@
+"""A frozen backbone's features of samples, computed once and kept on disk.
+
+The cache is a folder of shards; a run that was cut short goes on where the last whole shard ended, and samples that
+another stage already saw cost nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.contract import ViewSpec
+from edge_runtime.views import make_view
+from train.data.samples import Sample, load_sample
+from train.progress import track
+
+__all__ = ["FeatureCache", "choose_view", "compute_features", "map_ahead"]
+
+BATCH_SIZE = 16
+SHARD_SIZE = 512
+_ASPECTS = (1.0, 4 / 3, 3 / 4, 3 / 2, 2 / 3)
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Extract = Callable[[NDArray[np.float32]], Any]
+
+
+class FeatureCache:
+    """Features (float16) and known attributes (float32) of samples, by their key."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._rows: dict[str, tuple[NDArray[np.float16], NDArray[np.float32]]] = {}
+        for shard in sorted(folder.glob("shard-*.npz")):
+            with np.load(shard) as archive:
+                rows = zip(archive["keys"].tolist(), archive["features"], archive["attributes"], strict=True)
+                self._rows.update({key: (features, attributes) for key, features, attributes in rows})
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._rows
+
+    def add(self, rows: Sequence[tuple[str, NDArray[np.float32], NDArray[np.float32]]]) -> None:
+        """Keeps (key, features, attributes) rows as one shard, whole or not at all."""
+        keys, features, attributes = zip(*rows, strict=True)
+        half = np.stack(features).astype(np.float16)
+        number = len(list(self.folder.glob("shard-*.npz")))
+        temporary = self.folder / "part.npz"
+        np.savez(temporary, keys=np.array(keys), features=half, attributes=np.stack(attributes))
+        temporary.replace(self.folder / f"shard-{number:05d}.npz")
+        self._rows.update({key: row for key, *row in zip(keys, half, attributes, strict=True)})  # type: ignore[misc]
+
+    def gather(self, samples: Sequence[Sample]) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
+        """The features (n, f) and attributes (n, 5) of ``samples``, all of which must be there."""
+        features, attributes = zip(*(self._rows[sample.key] for sample in samples), strict=True)
+        return np.stack(features), np.stack(attributes)
+
+
+def choose_view(width_px: int, height_px: int, size_px: int) -> ViewSpec:
+    """The view of about ``size_px`` squared pixels with the nearest of five aspects: the teacher sees true shapes."""
+    aspect = min(_ASPECTS, key=lambda candidate: abs(np.log(candidate * height_px / width_px)))
+    width = round(size_px * aspect**0.5 / 16) * 16
+    return ViewSpec(width, round(size_px / aspect**0.5 / 16) * 16)
+
+
+def compute_features(samples: Sequence[Sample], extract: Extract, size_px: int, cache: FeatureCache) -> None:
+    """Fills ``cache`` with the features of ``samples`` that it lacks.
+
+    Args:
+        samples: what to look at.
+        extract: from float32 views (batch, height, width, 3) to features (batch, n).
+        size_px: side of a square view; other shapes have about as many pixels.
+        cache: is written to every few hundred samples.
+    """
+    missing = list({sample.key: sample for sample in samples if sample.key not in cache}.values())
+    if not missing:
+        return
+
+    def load(sample: Sample) -> tuple[str, NDArray[np.uint8], NDArray[np.float32]]:
+        image, attributes = load_sample(sample, size_px)
+        return sample.key, make_view(image, choose_view(image.shape[1], image.shape[0], size_px)), attributes
+
+    rows: list[tuple[str, NDArray[np.float32], NDArray[np.float32]]] = []
+    waiting: dict[tuple[int, ...], list[tuple[str, NDArray[np.uint8], NDArray[np.float32]]]] = defaultdict(list)
+
+    def run(batch: list[tuple[str, NDArray[np.uint8], NDArray[np.float32]]]) -> None:
+        views = np.stack([view for _, view, _ in batch])
+        padded = np.concatenate([views, np.repeat(views[:1], BATCH_SIZE - len(views), axis=0)])  # one traced shape
+        features = np.asarray(extract(padded.astype(np.float32)))[: len(batch)]
+        rows.extend((key, feature, known) for (key, _, known), feature in zip(batch, features, strict=True))
+        if len(rows) >= SHARD_SIZE:
+            cache.add(rows)
+            rows.clear()
+
+    for item in track(map_ahead(load, missing), "features", total=len(missing)):
+        bucket = waiting[item[1].shape]
+        bucket.append(item)
+        if len(bucket) == BATCH_SIZE:
+            run(bucket)
+            bucket.clear()
+    for bucket in waiting.values():
+        if bucket:
+            run(bucket)
+    if rows:
+        cache.add(rows)
+
+
+def map_ahead(function: Callable[[Item], Result], items: Iterable[Item], ahead: int = 64) -> Iterator[Result]:
+    """Like ``map``, in order, with threads that work up to ``ahead`` items ahead of the consumer."""
+    iterator = iter(items)
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        pending = [pool.submit(function, item) for item in islice(iterator, ahead)]
+        while pending:
+            yield pending.pop(0).result()
+            pending += [pool.submit(function, item) for item in islice(iterator, 1)]

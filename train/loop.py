@@ -1,0 +1,103 @@
+"""The one training loop, for Keras 3 (the teacher, on any backend) and tf_keras (the student) alike.
+
+Both spell ``compile``, ``fit`` and their callbacks the same; the caller hands in the library that its model belongs to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from train.config import FitConfig
+from train.metrics import compute_srcc
+
+__all__ = ["Validation", "fit"]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Rated photos that decide when to stop: model inputs and mean opinion scores (n,) 0-1."""
+
+    inputs: NDArray[Any]
+    mos: NDArray[np.float32]
+
+
+def fit(
+    api: Any,
+    model: Any,
+    data: Any,
+    steps: int,
+    validation: Validation,
+    config: FitConfig,
+    losses: Mapping[str, Callable[[Any, Any], Any]],
+    work: Path,
+    callbacks: list[Any] | None = None,
+) -> list[dict[str, float]]:
+    """Trains ``model`` in place and leaves it with the weights of the best epoch on ``validation``.
+
+    The learning rate warms up linearly, then decays along a half cosine to zero. A run that was cut short resumes after
+    its last whole epoch.
+
+    Args:
+        api: ``keras`` or ``tf_keras``, whichever built ``model``.
+        model: outputs a dict with the heads' names, among them "quality".
+        data: what ``model.fit`` takes as x, yielding (inputs, targets by head), endless or for one epoch.
+        steps: batches an epoch.
+        validation: looked at once an epoch.
+        config: epochs, learning rate, patience.
+        losses: by head; see ``train.losses``.
+        work: folder for the resumable checkpoint and the log.
+        callbacks: further callbacks of ``api``.
+
+    Returns:
+        The log, one dict an epoch.
+    """
+    total = steps * config.epochs
+    warmup = max(1, int(total * config.warmup_share))
+    schedule = api.optimizers.schedules.CosineDecay(
+        initial_learning_rate=config.learning_rate * 0.01,
+        decay_steps=max(1, total - warmup),
+        warmup_target=config.learning_rate,
+        warmup_steps=warmup,
+    )
+    model.compile(optimizer=api.optimizers.Adam(schedule), loss=dict(losses), jit_compile=_choose_jit(api))
+    stop = api.callbacks.EarlyStopping("val_srcc", patience=config.patience, mode="max", restore_best_weights=True)
+    history = model.fit(
+        data,
+        epochs=config.epochs,
+        steps_per_epoch=steps,
+        shuffle=False,
+        verbose=2,
+        callbacks=[
+            _build_scorer(api, validation),
+            stop,
+            api.callbacks.CSVLogger(str(work / "log.csv"), append=True),
+            *(callbacks or []),
+            api.callbacks.BackupAndRestore(str(work / "backup"), delete_checkpoint=False),
+        ],
+    )
+    count = len(history.epoch)
+    return [{key: float(values[i]) for key, values in history.history.items()} for i in range(count)]
+
+
+def _build_scorer(api: Any, validation: Validation) -> Any:
+    """A callback that adds ``val_srcc`` to the epoch's log; ahead of those that read it."""
+
+    class ScoreValidation(api.callbacks.Callback):  # type: ignore[misc, name-defined]
+        def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+            predicted = self.model.predict(validation.inputs, batch_size=32, verbose=0)["quality"]
+            if logs is not None:
+                logs["val_srcc"] = compute_srcc(predicted.ravel(), validation.mos)
+                print(f"validation SRCC {logs['val_srcc']:.4f}", flush=True)
+
+    return ScoreValidation()
+
+
+def _choose_jit(api: Any) -> bool | str:
+    """XLA where the backend lives by it (JAX); plain graphs on TensorFlow, where compiling costs more than it saves."""
+    return False if api.__name__ == "tf_keras" or api.backend.backend() == "tensorflow" else "auto"

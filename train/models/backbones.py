@@ -1,0 +1,104 @@
+"""Teacher backbones: ImageNet networks cut into stages, and the statistics of each stage that the heads read.
+
+People see blur and noise at the scale of early stages and content at that of late ones, so every stage counts. The
+mean says what is there, the standard deviation how unevenly: second moments carry the texture that quality shows in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from edge_runtime.errors import UsageError
+from train.models.weights import load_pretrained_weights
+
+__all__ = ["BACKBONES", "build_feature_model"]
+
+
+@dataclass(frozen=True)
+class _Backbone:
+    """A Keras application, the layers that end its stages, and its preprocessing as scale and offset of 0-255 RGB."""
+
+    build: Callable[..., Any]
+    stages: tuple[str, ...]
+    scale: float
+    offset: tuple[float, float, float]
+    bgr_layer: str = ""  # the first convolution, where the weights expect BGR
+
+
+_CAFFE_OFFSET = (-123.68, -116.779, -103.939)  # ImageNet's mean RGB, which the Caffe-trained networks subtract
+
+BACKBONES = {
+    "resnet50": _Backbone(
+        keras.applications.ResNet50,
+        ("conv2_block3_out", "conv3_block4_out", "conv4_block6_out", "conv5_block3_out"),
+        1.0,
+        _CAFFE_OFFSET,
+        "conv1_conv",
+    ),
+    "vgg16": _Backbone(
+        keras.applications.VGG16,
+        ("block2_conv2", "block3_conv3", "block4_conv3", "block5_conv3"),
+        1.0,
+        _CAFFE_OFFSET,
+        "block1_conv1",
+    ),
+    "mobilenet_v3_small": _Backbone(
+        lambda **options: keras.applications.MobileNetV3Small(include_preprocessing=False, **options),
+        ("expanded_conv_project_bn", "expanded_conv_2_add", "expanded_conv_7_add", "expanded_conv_10_add"),
+        1 / 127.5,
+        (-1.0, -1.0, -1.0),
+    ),
+}
+
+
+def build_feature_model(name: str, weights: str, precision: str) -> Any:
+    """Builds backbone and statistics as one Keras 3 model.
+
+    Args:
+        name: one of ``BACKBONES``.
+        weights: "imagenet" (downloaded by Keras), "random", or a file (``train.models.weights``).
+        precision: a Keras dtype policy, for example "float32" or "mixed_bfloat16".
+
+    Returns:
+        A model from RGB (batch, height, width, 3), values 0-255, any size, to float32 features (batch, n): mean and
+        standard deviation of every channel of every stage.
+
+    Raises:
+        UsageError: the name or the weights are unknown.
+    """
+    if name not in BACKBONES:
+        raise UsageError(f"unknown backbone {name!r}: choose one of {', '.join(BACKBONES)}")
+    entry = BACKBONES[name]
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        is_online = weights == "imagenet"
+        backbone = entry.build(
+            include_top=False, weights="imagenet" if is_online else None, input_shape=(None, None, 3)
+        )
+        if weights not in ("imagenet", "random"):
+            load_pretrained_weights(backbone, Path(weights))
+        if entry.bgr_layer and weights != "random":
+            _swap_input_channels(backbone.get_layer(entry.bgr_layer))
+        stages = keras.Model(backbone.input, [backbone.get_layer(stage).output for stage in entry.stages])
+        image = keras.Input((None, None, 3), name="image")
+        scaled = keras.layers.Rescaling(entry.scale, offset=list(entry.offset), name="preprocess")(image)
+        statistics = []
+        for stage in stages(scaled):
+            stage = keras.ops.cast(stage, "float32")
+            statistics += [keras.ops.mean(stage, axis=(1, 2)), keras.ops.std(stage, axis=(1, 2))]
+        return keras.Model(image, keras.ops.concatenate(statistics, axis=-1), name=f"{name}_statistics")
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _swap_input_channels(layer: Any) -> None:
+    """Lets a first convolution trained on BGR take RGB."""
+    kernel, *rest = layer.get_weights()
+    layer.set_weights([np.ascontiguousarray(kernel[:, :, ::-1]), *rest])

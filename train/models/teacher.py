@@ -1,0 +1,135 @@
+"""The teacher: statistics of a backbone's stages, and heads that read them. Keras 3, on any of its backends."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.contract import ATTRIBUTE_NAMES
+from edge_runtime.errors import UsageError
+from edge_runtime.views import make_view
+from train.artifact import read_provenance
+from train.config import HeadsConfig, TeacherConfig, parse_config
+from train.data.samples import collect_labels
+from train.features import choose_view
+from train.models.backbones import build_feature_model
+
+__all__ = ["STAGE", "Teacher", "build_heads", "load_teacher"]
+
+STAGE = "teacher"
+_HEADS_FILE = "heads.weights.h5"
+_BACKBONE_FILE = "backbone.weights.h5"
+_BATCH_SIZE = 16
+
+Arrays = dict[str, NDArray[np.float32]]
+
+
+def build_heads(
+    feature_count: int, labels: tuple[Sequence[str], Sequence[str]], config: HeadsConfig, l2: float = 0.0
+) -> Any:
+    """Builds the heads: features (batch, n) → ``quality`` (batch, 1) and ``attributes`` (batch, 5) in 0-1, and
+    ``category`` and ``style`` logits. The first layer standardises the features; adapt it before training.
+    """
+    regularizer = keras.regularizers.L2(l2) if l2 else None
+    features = keras.Input((feature_count,), name="features")
+    x = keras.layers.Normalization(name="standardize")(features)
+    x = keras.layers.Dropout(config.dropout)(x)
+    x = keras.layers.Dense(config.hidden_units, "relu", kernel_regularizer=regularizer, name="hidden")(x)
+    x = keras.layers.Dropout(config.dropout)(x)
+    categories, styles = labels
+    outputs = {
+        "quality": keras.layers.Dense(1, "sigmoid", name="quality")(x),
+        "attributes": keras.layers.Dense(len(ATTRIBUTE_NAMES), "sigmoid", name="attributes")(x),
+        "category": keras.layers.Dense(len(categories), name="category")(x),
+        "style": keras.layers.Dense(len(styles), name="style")(x),
+    }
+    return keras.Model(features, outputs, name="teacher_heads")
+
+
+class Teacher:
+    """A trained teacher.
+
+    Attributes:
+        config: what it was trained with.
+        category_labels, style_labels: of the two label heads.
+        backbone: RGB views → features. heads: features → outputs. Both Keras 3 models.
+    """
+
+    def __init__(self, config: TeacherConfig, backbone: Any, heads: Any) -> None:
+        self.config = config
+        self.category_labels, self.style_labels = collect_labels(config.labels)
+        self.backbone = backbone
+        self.heads = heads
+
+    def predict(self, images: Sequence[NDArray[np.uint8]]) -> Arrays:
+        """Judges pictures, RGB uint8 (height, width, 3) of any size.
+
+        Returns:
+            ``quality`` (n,) and ``attributes`` (n, 5) in 0-1, ``category`` and ``style`` probabilities (n, labels).
+        """
+        size_px = self.config.backbone.input_size_px
+        buckets: dict[tuple[int, ...], list[tuple[int, NDArray[np.uint8]]]] = defaultdict(list)
+        for index, image in enumerate(images):
+            view = make_view(image, choose_view(image.shape[1], image.shape[0], size_px))
+            buckets[view.shape].append((index, view))
+        features: list[Any] = [None] * len(images)
+        for bucket in buckets.values():
+            for start in range(0, len(bucket), _BATCH_SIZE):
+                indices, views = zip(*bucket[start : start + _BATCH_SIZE], strict=True)
+                rows = np.asarray(self.backbone.predict_on_batch(np.stack(views).astype(np.float32)))
+                for index, row in zip(indices, rows, strict=True):
+                    features[index] = row
+        return self.predict_features(np.stack(features))
+
+    def predict_features(self, features: NDArray[Any]) -> Arrays:
+        """As :meth:`predict`, from the backbone's features (n, f)."""
+        outputs = self.heads.predict(features.astype(np.float32), batch_size=256, verbose=0)
+        return {
+            "quality": outputs["quality"][:, 0],
+            "attributes": outputs["attributes"],
+            "category": _softmax(outputs["category"]),
+            "style": _softmax(outputs["style"]),
+        }
+
+    def save(self, folder: Path) -> None:
+        """Writes the heads, and the backbone where it was fine-tuned; provenance is the stage's to write."""
+        self.heads.save_weights(folder / _HEADS_FILE)
+        if self.config.backbone.is_trainable:
+            self.backbone.save_weights(folder / _BACKBONE_FILE)
+
+
+def load_teacher(folder: str | Path, weights: str | None = None) -> Teacher:
+    """Loads a teacher artifact.
+
+    Args:
+        folder: made by ``python -m train fit-teacher``.
+        weights: where the backbone's weights lie now, if not where they lay then.
+
+    Raises:
+        UsageError: the folder is no teacher artifact, or the weights are missing or have changed since.
+    """
+    folder = Path(folder)
+    config = parse_config(read_provenance(folder, STAGE)["config"], TeacherConfig, f"{folder}")
+    entry = config.backbone
+    backbone = build_feature_model(
+        entry.name, "random" if entry.is_trainable else weights or entry.weights, entry.precision
+    )
+    heads = build_heads(backbone.output.shape[-1], collect_labels(config.labels), config.heads)
+    try:
+        heads.load_weights(folder / _HEADS_FILE)
+        if entry.is_trainable:
+            backbone.load_weights(folder / _BACKBONE_FILE)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{folder}: the teacher's weights cannot be loaded: {error}; run fit-teacher again") from error
+    return Teacher(config, backbone, heads)
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), dtype=np.float32)

@@ -1,0 +1,56 @@
+"""Pretrained weights for Keras 3 backbones, in the forms that package registries carry them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_runtime.errors import UsageError
+
+__all__ = ["load_pretrained_weights"]
+
+
+def load_pretrained_weights(model: Any, path: Path) -> None:
+    """Fills ``model`` from a file; its form is told by the name.
+
+    * ``model.json``: a TensorFlow.js layers model, its binary shards beside it; matched by layer name.
+    * ``*.npz``: arrays whose sorted keys are in the order of ``model.get_weights()``.
+    * ``*.h5``: Keras's own weights file.
+
+    Raises:
+        UsageError: the file is missing, of another form, or fits another architecture.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no such weights file; CONTRIBUTING.md says where to get one")
+    try:
+        if path.suffix == ".json":
+            _load_tensorflowjs(model, path)
+        elif path.suffix == ".npz":
+            with np.load(path) as archive:
+                model.set_weights([archive[key] for key in sorted(archive.files)])
+        elif path.suffix == ".h5":
+            model.load_weights(path)
+        else:
+            raise UsageError(f"{path}: weights come as a TensorFlow.js model.json, a .npz or a .h5 file")
+    except (KeyError, ValueError, OSError) as error:
+        raise UsageError(f"{path}: these weights do not fit {model.name}: {error}") from error
+
+
+def _load_tensorflowjs(model: Any, path: Path) -> None:
+    manifest = json.loads(path.read_text(encoding="utf-8"))["weightsManifest"]
+    arrays: dict[str, np.ndarray] = {}
+    for group in manifest:
+        content = b"".join((path.parent / name).read_bytes() for name in group["paths"])
+        offset = 0
+        for entry in group["weights"]:
+            if entry["dtype"] != "float32" or "quantization" in entry:
+                raise ValueError(f"weight {entry['name']} is not plain float32")
+            count = int(np.prod(entry["shape"]))
+            arrays[entry["name"]] = np.frombuffer(content, np.float32, count, offset).reshape(entry["shape"])
+            offset += 4 * count
+    for layer in model.layers:
+        if layer.weights:
+            layer.set_weights([arrays[f"{layer.name}/{weight.name}"] for weight in layer.weights])

@@ -1,0 +1,144 @@
+"""``python -m train distill``: a student learns from people's ratings and the teacher's labels."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tf_keras
+
+from edge_runtime.errors import UsageError
+from train.artifact import finish_artifact, open_artifact, read_provenance, write_json
+from train.config import DistilConfig
+from train.data.manifest import load_manifests
+from train.data.pipeline import build_pipeline
+from train.evaluate import evaluate_quality
+from train.loop import Validation, fit
+from train.losses import build_losses
+from train.models.student import StudentSpec, build_student, load_backbone_weights
+from train.stages.label import LabelledViews, load_labels
+
+__all__ = ["STAGE", "distil", "load_student"]
+
+STAGE = "student"
+_WEIGHTS_FILE = "student.weights.h5"
+
+
+def distil(
+    config: DistilConfig, labels_folder: Path, out: Path, *, weights: str | None = None, force: bool = False
+) -> dict[str, Any]:
+    """Trains a student and writes its artifact: weights, metrics.json, provenance.json.
+
+    Args:
+        config: from ``train/configs/student*.toml``.
+        labels_folder: artifact of ``label``.
+        out: the artifact's folder.
+        weights: overrides ``config.student.weights``: a ``.npz``, "imagenet" or "random".
+        force: replace an artifact that is there.
+
+    Returns:
+        The metrics, by side of the split.
+
+    Raises:
+        UsageError: the labels, the weights or ``out`` cannot be used, or the views have another size.
+    """
+    started = time.time()
+    labels = load_labels(labels_folder)
+    size_px = config.student.input_size_px
+    if labels.views.shape[1:3] != (size_px, size_px):
+        raise UsageError(f"{labels_folder} holds views of {labels.views.shape[1]} px, the student takes {size_px} px")
+    settings = {**asdict(config), "labels": str(labels_folder.resolve()), "weights": weights}
+    work = open_artifact(out, settings, force=force)
+    tf_keras.utils.set_random_seed(config.seed)
+    spec = _build_spec(config, labels)
+    student = build_student(spec, l2=config.fit.l2)
+    _start_from(student, config, weights)
+    rows = np.flatnonzero(labels.sides == "train")
+    batch_size = min(config.fit.batch_size, len(rows))
+    data = build_pipeline(labels.views, labels.targets, rows, batch_size, config.seed)
+    steps = max(1, min(config.fit.epoch_samples or len(rows), len(rows)) // batch_size)
+    chosen = labels.select_rated("validation")
+    validation = Validation(labels.views[chosen], labels.targets["quality"][chosen, 0])
+    log = fit(tf_keras, student, data, steps, validation, config.fit, build_losses(config.loss), work)
+    student.save_weights(str(out / _WEIGHTS_FILE))
+    metrics = evaluate_student(student, labels)
+    write_json(out / "metrics.json", {"sides": metrics, "log": log})
+    finish_artifact(
+        out,
+        STAGE,
+        asdict(config),
+        [labels_folder / "labels.npz"],
+        started,
+        spec=spec.to_dict(),
+        labels=str(labels_folder.resolve()),
+        labels_provenance=read_provenance(labels_folder, "labels"),
+    )
+    return metrics
+
+
+def evaluate_student(student: tf_keras.Model, labels: LabelledViews) -> dict[str, Any]:
+    """Agreement of a student with people, side by side of the split; see ``train.evaluate``."""
+    rated = np.flatnonzero(~np.isnan(labels.targets["quality"][:, 0]))
+    predicted = student.predict(_Views(labels.views, rated), verbose=0)["quality"]
+    photos = {photo.file: photo for photo in load_manifests(labels.manifests)}
+    return evaluate_quality([photos[labels.files[row]] for row in rated], labels.sides[rated].tolist(), predicted)
+
+
+class _Views(tf_keras.utils.Sequence):
+    """Rows of mapped views, a batch at a time: all at once would need gigabytes."""
+
+    def __init__(self, views: np.ndarray, rows: np.ndarray, batch_size: int = 32) -> None:
+        self.views, self.rows, self.batch_size = views, rows, batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.rows) // self.batch_size)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self.views[self.rows[index * self.batch_size : (index + 1) * self.batch_size]].astype(np.float32)
+
+
+def load_student(folder: Path) -> tuple[tf_keras.Model, StudentSpec]:
+    """Loads a student artifact: the model in training form, and its spec.
+
+    Raises:
+        UsageError: the folder is no student artifact, or incomplete.
+    """
+    spec = StudentSpec.from_dict(read_provenance(folder, STAGE)["spec"])
+    student = build_student(spec)
+    try:
+        student.load_weights(str(folder / _WEIGHTS_FILE))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{folder}: the student's weights cannot be loaded: {error}; run distill again") from error
+    return student, spec
+
+
+def _build_spec(config: DistilConfig, labels: LabelledViews) -> StudentSpec:
+    entry = config.student
+    return StudentSpec(
+        entry.variant,
+        entry.input_size_px,
+        labels.category_labels,
+        labels.style_labels,
+        alpha=entry.alpha,
+        is_minimalistic=entry.is_minimalistic,
+        hidden_units=entry.hidden_units,
+        dropout=entry.dropout,
+    )
+
+
+def _start_from(student: tf_keras.Model, config: DistilConfig, weights: str | None) -> None:
+    source = weights or config.student.weights
+    if source == "random":
+        return
+    if source != "imagenet":
+        load_backbone_weights(student, Path(source))
+        return
+    entry = config.student
+    name = "MobileNetV3Small" if entry.variant == "small" else "MobileNetV3Large"
+    application = getattr(tf_keras.applications, name)(
+        include_top=False, weights="imagenet", alpha=entry.alpha, minimalistic=entry.is_minimalistic
+    )
+    tf_keras.Model(student.input, student.get_layer("last_mean").input).set_weights(application.get_weights())

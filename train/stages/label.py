@@ -1,0 +1,178 @@
+"""``python -m train label``: the teacher's judgement of every view the student will learn from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.contract import ViewSpec
+from edge_runtime.errors import UsageError
+from edge_runtime.views import make_view
+from train.artifact import finish_artifact, open_artifact, read_provenance, write_json
+from train.data.manifest import load_manifests
+from train.data.samples import Sample, load_sample, plan_samples
+from train.data.split import assign_split, check_no_leak
+from train.features import FeatureCache, compute_features, map_ahead
+from train.models.teacher import load_teacher
+from train.progress import track
+from train.targets import collect_known, pack_targets
+
+__all__ = ["STAGE", "LabelledViews", "label", "load_labels"]
+
+STAGE = "labels"
+
+
+@dataclass(frozen=True)
+class LabelledViews:
+    """What ``label`` made.
+
+    Attributes:
+        views: uint8 (n, size, size, 3), mapped from disk.
+        targets: by head, packed as ``train.targets`` does.
+        sides, files, groups, degradations: (n,) text; what was done to the photo, "" for originals.
+        category_labels, style_labels: of the two label heads.
+        split_seed: of the split that ``sides`` tells.
+        manifests: the photographs' manifests.
+    """
+
+    views: NDArray[np.uint8]
+    targets: dict[str, NDArray[np.float32]]
+    sides: NDArray[Any]
+    files: NDArray[Any]
+    groups: NDArray[Any]
+    degradations: NDArray[Any]
+    category_labels: tuple[str, ...]
+    style_labels: tuple[str, ...]
+    split_seed: int
+    manifests: tuple[str, ...]
+
+    def select_rated(self, side: str) -> NDArray[np.intp]:
+        """Rows of the undegraded photos of ``side`` that people rated."""
+        return np.flatnonzero((self.sides == side) & ~np.isnan(self.targets["quality"][:, 0]))
+
+
+def label(
+    teacher_folder: Path,
+    manifests: Sequence[Path],
+    out: Path,
+    *,
+    view_size_px: int,
+    weights: str | None = None,
+    force: bool = False,
+) -> int:
+    """Labels the samples of the teacher's own plan and keeps the student's views of them.
+
+    Features that the teacher's training cached are used again. Returns the number of views.
+
+    Raises:
+        UsageError: the teacher's artifact or ``out`` cannot be used.
+    """
+    started = time.time()
+    settings = {
+        "teacher": str(teacher_folder.resolve()),
+        "manifests": [str(p) for p in manifests],
+        "view": view_size_px,
+    }
+    work = open_artifact(out, settings, force=force)
+    teacher = load_teacher(teacher_folder, weights)
+    config = teacher.config
+    photos = load_manifests(manifests)
+    split = assign_split(photos, config.split_seed)
+    check_no_leak(photos, split)
+    samples = plan_samples(photos, split, config.samples, config.seed)
+    cache = FeatureCache(_find_features(teacher_folder, work, config.backbone.is_trainable))
+    compute_features(samples, teacher.backbone.predict_on_batch, config.backbone.input_size_px, cache)
+    features, attributes = cache.gather(samples)
+    outputs = teacher.predict_features(features)
+    outputs["quality"] = outputs["quality"][:, np.newaxis]
+    targets = pack_targets(collect_known(samples, attributes, config.labels), outputs)
+    _write_views(samples, out / "views.npy", view_size_px)
+    np.savez(
+        out / "labels.npz",
+        sides=np.array([sample.side for sample in samples]),
+        files=np.array([sample.photo.file for sample in samples]),
+        groups=np.array([sample.photo.group for sample in samples]),
+        degradations=np.array([_describe(sample) for sample in samples]),
+        **{f"target_{name}": values for name, values in targets.items()},
+    )
+    write_json(
+        out / "metrics.json", {"views": len(samples), "degraded": sum(not sample.is_original for sample in samples)}
+    )
+    finish_artifact(
+        out,
+        STAGE,
+        settings,
+        [Path(path) for path in manifests],
+        started,
+        category_labels=teacher.category_labels,
+        style_labels=teacher.style_labels,
+        split_seed=config.split_seed,
+        teacher=asdict(config),
+        manifests=[str(path.resolve()) for path in manifests],
+    )
+    return len(samples)
+
+
+def load_labels(folder: Path) -> LabelledViews:
+    """Opens an artifact of ``label``.
+
+    Raises:
+        UsageError: the folder is no such artifact, or incomplete.
+    """
+    provenance = read_provenance(folder, STAGE)
+    try:
+        views = np.load(folder / "views.npy", mmap_mode="r")
+        with np.load(folder / "labels.npz") as archive:
+            arrays = dict(archive)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{folder}: the labels cannot be read: {error}; run label again") from error
+    prefix = "target_"
+    return LabelledViews(
+        views,
+        {name[len(prefix) :]: values for name, values in arrays.items() if name.startswith(prefix)},
+        arrays["sides"],
+        arrays["files"],
+        arrays["groups"],
+        arrays["degradations"],
+        tuple(provenance["category_labels"]),
+        tuple(provenance["style_labels"]),
+        int(provenance["split_seed"]),
+        tuple(provenance["manifests"]),
+    )
+
+
+def _describe(sample: Sample) -> str:
+    """What was done to the photo: the degradation's kind, "reframed", or "" for an original."""
+    if sample.reframe_seed is not None:
+        return "reframed"
+    return sample.degradation.kind if sample.degradation else ""
+
+
+def _find_features(teacher_folder: Path, work: Path, is_trainable: bool) -> Path:
+    """The cache that fit-teacher filled; a fine-tuned backbone has none, its features are kept with the labels."""
+    if is_trainable:
+        return work / "features"
+    return Path(read_provenance(teacher_folder, "teacher")["features"])
+
+
+def _write_views(samples: Sequence[Sample], path: Path, size_px: int) -> None:
+    """Writes the students' views as one array, in order, under a temporary name until it is whole."""
+    spec = ViewSpec(size_px, size_px)
+    temporary = path.with_name("views.part.npy")
+    shape = (len(samples), size_px, size_px, 3)
+    array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+
+    def make(sample: Sample) -> NDArray[np.uint8]:
+        return make_view(load_sample(sample, size_px)[0], spec)
+
+    for row, view in enumerate(track(map_ahead(make, samples), "views", total=len(samples))):
+        array[row] = view
+    array.flush()
+    del array
+    temporary.replace(path)
