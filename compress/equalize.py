@@ -8,47 +8,50 @@ rest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 import numpy as np
 import tf_keras
+from numpy.typing import NDArray
 
 __all__ = ["MAX_REQUANTIZATION_FACTOR", "equalize_squeeze_excite"]
 
-MAX_REQUANTIZATION_FACTOR = 256.0  # XNNPACK's check of conv2d and fully-connected parameters
+MAX_REQUANTIZATION_FACTOR = 256.0  # XNNPACK's check of the parameters of a convolution
 _SAFE_FACTOR = 64.0
+_BATCH_SIZE = 16
 
 
-def equalize_squeeze_excite(deploy: tf_keras.Model, views: np.ndarray) -> list[str]:
-    """Shrinks reduce channels whose factor would be too large and grows the gate's kernel by as much, in place.
+def equalize_squeeze_excite(deploy: tf_keras.Model, views: NDArray[np.uint8]) -> list[str]:
+    """Bounds the factor of every squeeze-excite reduce convolution, in place.
 
-    ReLU between the two is positively homogeneous, so the function stays the same.
+    A channel is healthy when its output reaches 1/8128 (127 int8 steps times a safe factor of 64) of what its kernel
+    could make of its input. The healthy channels set the range of the layer's output; any other channel is shrunk to
+    what that range bears, and the gate's kernel behind it grows by as much. ReLU between the two is positively
+    homogeneous, so the function stays the same. Where no channel is healthy, the layer's outputs are too small to
+    matter and become zero.
 
     Args:
         deploy: a deploy-form student.
-        views: (n, height, width, 3) uint8, what the ranges are measured on.
+        views: (n, height, width, 3), what the ranges are measured on.
 
     Returns:
         The names of the layers that were changed.
     """
     names = [layer.name for layer in deploy.layers if layer.name.endswith("_se_reduce")]
-    if not names:
-        return []
-    probes = [deploy.get_layer(name) for name in names]
-    outputs = [tensor for layer in probes for tensor in (layer.input, layer.output)]
-    probe = tf_keras.Model(deploy.input, outputs)
-    ranges = [
-        np.max(np.abs(np.maximum(np.asarray(batch), 0)), axis=0) for batch in zip(*_run(probe, views), strict=True)
-    ]
     changed = []
-    for index, name in enumerate(names):
-        input_range, output_range = float(ranges[2 * index].max()), float(ranges[2 * index + 1].max())
+    for name, input_peak, output_peaks in zip(names, *_measure(deploy, names, views), strict=True):
         reduce, expand = deploy.get_layer(name), deploy.get_layer(name.replace("_se_reduce", "_se_expand"))
         kernel, bias = reduce.get_weights()
         gate_kernel, gate_bias = expand.get_weights()
-        peak = np.abs(kernel).max(axis=(0, 1, 2))
-        factor = peak / 127 * input_range / max(output_range, 1e-6)
-        shrink = np.minimum(1.0, _SAFE_FACTOR / np.maximum(factor, 1e-12))
+        needed = np.abs(kernel).max(axis=(0, 1, 2)) * input_peak / (127 * _SAFE_FACTOR)  # output range, factor 64
+        is_healthy = output_peaks >= needed
+        if not is_healthy.any():
+            if kernel.any():
+                reduce.set_weights([np.zeros_like(kernel), np.zeros_like(bias)])
+                changed.append(name)
+            continue
+        output_range = output_peaks[is_healthy].max()
+        shrink = np.where(is_healthy, 1.0, np.minimum(1.0, output_range / np.maximum(needed, 1e-12)))
         if np.all(shrink == 1.0):
             continue
         reduce.set_weights([kernel * shrink, bias * shrink])
@@ -57,9 +60,23 @@ def equalize_squeeze_excite(deploy: tf_keras.Model, views: np.ndarray) -> list[s
     return changed
 
 
-def _run(probe: tf_keras.Model, views: np.ndarray, batch_size: int = 16) -> Iterable[list[np.ndarray]]:
-    for start in range(0, len(views), batch_size):
-        for rows in zip(
-            *(np.asarray(x) for x in probe(views[start : start + batch_size].astype(np.float32))), strict=True
-        ):
-            yield list(rows)
+def _measure(
+    deploy: tf_keras.Model, names: list[str], views: NDArray[np.uint8]
+) -> tuple[list[float], list[NDArray[np.float32]]]:
+    """The largest absolute input of each layer, and the largest positive output of each of its channels."""
+    if not names:
+        return [], []
+    layers = [deploy.get_layer(name) for name in names]
+    probe = tf_keras.Model(deploy.input, [[layer.input for layer in layers], [layer.output for layer in layers]])
+    batches = list(_run(probe, views))
+    inputs = [max(float(np.abs(batch[0][i]).max()) for batch in batches) for i in range(len(names))]
+    outputs = [
+        np.max([np.maximum(batch[1][i], 0).max(axis=(0, 1, 2)) for batch in batches], axis=0) for i in range(len(names))
+    ]
+    return inputs, outputs
+
+
+def _run(probe: tf_keras.Model, views: NDArray[np.uint8]) -> Iterator[list[list[NDArray[np.float32]]]]:
+    for start in range(0, len(views), _BATCH_SIZE):
+        groups = probe(views[start : start + _BATCH_SIZE].astype(np.float32), training=False)
+        yield [[np.asarray(tensor) for tensor in group] for group in groups]

@@ -11,6 +11,7 @@ import importlib.metadata
 import os
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -139,10 +140,18 @@ class Interpreter:
 
         Read from the interpreter's list of nodes, which is not part of its documented interface: -1 if it is missing.
         """
+        operations = self.count_operations()
+        return operations.get("DELEGATE", 0) if operations else -1
+
+    def count_operations(self) -> dict[str, int]:
+        """How often each operation stands in the graph, those that a delegate took over included, by name.
+
+        Empty where the interpreter does not tell; see :meth:`count_delegate_partitions`.
+        """
         try:
-            return sum(node["op_name"] == "DELEGATE" for node in self._native._get_ops_details())
+            return dict(Counter(node["op_name"] for node in self._native._get_ops_details()))
         except (AttributeError, KeyError, TypeError):
-            return -1
+            return {}
 
 
 @contextmanager

@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from edge_runtime.errors import PhotogateError
+from train.data.adapters import ADAPTERS, adapt
+
+SHOWN_FILES = 5
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,13 +26,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except PhotogateError as error:
         print(f"python -m train {arguments.stage}: {error}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] in ("edge_runtime", "train"):
+            raise
+        print(
+            f"python -m train {arguments.stage}: {error.name} is not installed: pip install '.[train]'", file=sys.stderr
+        )
+        return 2
     except KeyboardInterrupt:
         print("interrupted; the same command resumes", file=sys.stderr)
         return 130
     return 0
 
 
-# The stages are imported when they run: --help must not wait for TensorFlow.
+# The stages are imported when they run: --help must not wait for TensorFlow. The adapters need no more than Python.
 
 
 def _run_fit_teacher(arguments: argparse.Namespace) -> None:
@@ -71,12 +82,14 @@ def _run_distil(arguments: argparse.Namespace) -> None:
 
 
 def _run_adapt(arguments: argparse.Namespace) -> None:
-    from train.data.adapters import adapt
+    count, absent = adapt(arguments.name, arguments.images, arguments.scores, arguments.out, overwrite=arguments.force)
+    print(f"{count} photos in {arguments.out}")
+    if absent:
+        shown = ", ".join(absent[:SHOWN_FILES]) + (", ..." if len(absent) > SHOWN_FILES else "")
+        print(f"{len(absent)} rated photos are not in {arguments.images} and were left out: {shown}", file=sys.stderr)
 
-    print(f"{adapt(arguments.name, arguments.images, arguments.scores, arguments.out)} photos in {arguments.out}")
 
-
-def _print_metrics(metrics: dict[str, dict[str, dict[str, object]]]) -> None:
+def _print_metrics(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
     for side, slices in metrics.items():
         for name, values in slices.items():
             shown = [f"{key} {value['value']:.3f}" for key, value in values.items() if isinstance(value, dict)]
@@ -87,12 +100,20 @@ def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m train", description="The training stages, in the order they run.")
     stages = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
 
-    adapt = stages.add_parser("adapt", help="write a manifest for a public set as its authors distribute it")
-    adapt.add_argument("name", help="biq2021_more, koniq10k or spaq")
-    adapt.add_argument("--images", type=Path, required=True, help="folder of the photographs")
-    adapt.add_argument("--scores", type=Path, required=True, help="the authors' file of ratings")
-    adapt.add_argument("--out", type=Path, required=True, help="manifest to write")
-    adapt.set_defaults(run=_run_adapt)
+    public_set = stages.add_parser(
+        "adapt",
+        help="write a manifest for a public set as its authors distribute it",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="\n".join(["sets:", *(f"  {name:13} {entry.description}" for name, entry in ADAPTERS.items())]),
+    )
+    public_set.add_argument(
+        "name", choices=tuple(ADAPTERS), metavar="SET", help=f"one of {', '.join(ADAPTERS)}; see below"
+    )
+    public_set.add_argument("--images", type=Path, required=True, help="folder of the photographs")
+    public_set.add_argument("--scores", type=Path, required=True, help="the authors' file of ratings")
+    public_set.add_argument("--out", type=Path, required=True, help="manifest to write")
+    public_set.add_argument("--force", action="store_true", help="replace the manifest that is there")
+    public_set.set_defaults(run=_run_adapt)
 
     teacher = stages.add_parser("fit-teacher", help="train the teacher on rated photographs")
     teacher.add_argument("--config", type=Path, required=True, help="train/configs/teacher*.toml")
@@ -106,7 +127,9 @@ def _build_parser() -> argparse.ArgumentParser:
     label.add_argument("--teacher", type=Path, required=True, help="artifact of fit-teacher")
     _add_data(label)
     _add_out(label)
-    label.add_argument("--view-size", type=int, default=320, metavar="PX", help="side of the student's view (320)")
+    label.add_argument(
+        "--view-size", type=_parse_side_px, default=320, metavar="PX", help="side of the student's view (320)"
+    )
     _add_weights(label, "the backbone's weights, if they lie elsewhere now")
     label.set_defaults(run=_run_label)
 
@@ -132,6 +155,13 @@ def _add_out(parser: argparse.ArgumentParser) -> None:
 
 def _add_weights(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument("--weights", metavar="FILE", help=text)
+
+
+def _parse_side_px(text: str) -> int:
+    """A side that the student's five halvings divide."""
+    if not text.isdecimal() or not int(text) or int(text) % 32:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a multiple of 32")
+    return int(text)
 
 
 if __name__ == "__main__":

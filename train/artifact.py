@@ -29,26 +29,37 @@ _LIBRARIES = ("tensorflow", "keras", "tf-keras", "tensorflow-model-optimization"
 def open_artifact(folder: Path, config: Mapping[str, Any], *, force: bool = False) -> Path:
     """Claims ``folder`` for a stage with ``config`` and returns its work folder.
 
-    An unfinished folder of the same config is resumed.
+    An unfinished folder of the same config is resumed. One that was claimed but holds no work yet, because the stage
+    found a fault in its input right away, is free.
 
     Raises:
         UsageError: the folder holds a finished artifact, or the beginning of one with another config, and ``force``
-            is not set; or it holds files that no stage wrote.
+            is not set; it holds files that no stage wrote, which ``force`` does not delete either; or it cannot be
+            written.
     """
     claim = folder / WORK / "config.json"
     text = json.dumps(config, indent=1, sort_keys=True)
-    if folder.exists() and any(folder.iterdir()):
-        if force:
-            shutil.rmtree(folder)
-        elif (folder / PROVENANCE).exists():
-            raise UsageError(f"{folder} holds a finished artifact: choose another --out, or pass --force to replace it")
-        elif not claim.exists():
-            raise UsageError(f"{folder} is not empty and not an artifact: choose another --out, or pass --force")
-        elif claim.read_text(encoding="utf-8") != text:
-            raise UsageError(f"{folder} was begun with another config: choose another --out, or pass --force")
-    claim.parent.mkdir(parents=True, exist_ok=True)
-    claim.write_text(text, encoding="utf-8")
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            _clear(folder, claim, text, force=force)
+        claim.parent.mkdir(parents=True, exist_ok=True)
+        claim.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be made an artifact folder: {error}; choose another --out") from error
     return claim.parent
+
+
+def _clear(folder: Path, claim: Path, text: str, *, force: bool) -> None:
+    """Makes sure that a folder with something in it may be used, and empties it where ``force`` asks for that."""
+    is_finished = (folder / PROVENANCE).exists()
+    if not is_finished and not claim.exists():
+        raise UsageError(f"{folder} is not empty and not an artifact: choose another --out")
+    if force:
+        shutil.rmtree(folder)
+    elif is_finished:
+        raise UsageError(f"{folder} holds a finished artifact: choose another --out, or pass --force to replace it")
+    elif claim.read_text(encoding="utf-8") != text and set(folder.rglob("*")) != {claim.parent, claim}:
+        raise UsageError(f"{folder} was begun with another config: choose another --out, or pass --force")
 
 
 def finish_artifact(
@@ -60,7 +71,7 @@ def finish_artifact(
         {
             "stage": stage,
             "config": config,
-            "inputs": {path.name: compute_digest(path) for path in inputs},
+            "inputs": {name: compute_digest(path) for name, path in _name_apart(inputs).items()},
             "libraries": _collect_versions(),
             "python": platform.python_version(),
             "revision": _read_revision(),
@@ -78,10 +89,11 @@ def read_provenance(folder: Path, stage: str) -> dict[str, Any]:
     """
     try:
         provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise UsageError(f"{folder} is not a finished artifact ({error}): run the stage that makes it first") from error
-    if provenance.get("stage") != stage:
-        raise UsageError(f"{folder} is an artifact of stage {provenance.get('stage')!r}; one of {stage!r} is needed")
+    found = provenance.get("stage") if isinstance(provenance, dict) else None
+    if found != stage:
+        raise UsageError(f"{folder} is an artifact of stage {found!r}; one of {stage!r} is needed")
     return dict(provenance)
 
 
@@ -96,6 +108,18 @@ def compute_digest(path: Path) -> str:
     """SHA-256 of a file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _name_apart(paths: Sequence[Path]) -> dict[str, Path]:
+    """Paths by file name, and by as many of their folders as tell them apart: manifests tend to share theirs."""
+    parts = list(dict.fromkeys(path.resolve().parts for path in paths))
+    names = {}
+    for mine in parts:
+        count = 1
+        while any(other != mine and other[-count:] == mine[-count:] for other in parts):
+            count += 1
+        names["/".join(mine[-count:])] = Path(*mine)
+    return names
 
 
 def _collect_versions() -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 Config = TypeVar("Config")
+_PRECISIONS = ("float32", "bfloat16", "float16", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,11 @@ class BackboneConfig:
     precision: str = "float32"
     is_trainable: bool = False
 
+    def __post_init__(self) -> None:
+        _check_ranges(self, input_size_px=(32, math.inf))
+        if self.precision not in _PRECISIONS:
+            raise UsageError(f"precision is {self.precision!r}: choose one of {', '.join(_PRECISIONS)}")
+
 
 @dataclass(frozen=True)
 class SamplesConfig:
@@ -56,6 +63,15 @@ class SamplesConfig:
     clean_sources: tuple[str, ...] = ()
     composition_share: float = 0.35
     photo_limit: int = 0
+
+    def __post_init__(self) -> None:
+        _check_ranges(
+            self,
+            degraded_per_clean=(0, math.inf),
+            degraded_per_photo=(0, math.inf),
+            composition_share=(0, 1),
+            photo_limit=(0, math.inf),
+        )
 
 
 @dataclass(frozen=True)
@@ -73,6 +89,9 @@ class HeadsConfig:
     hidden_units: int = 512
     dropout: float = 0.5
 
+    def __post_init__(self) -> None:
+        _check_ranges(self, hidden_units=(1, math.inf), dropout=(0, 0.99))
+
 
 @dataclass(frozen=True)
 class StudentConfig:
@@ -85,6 +104,9 @@ class StudentConfig:
     hidden_units: int = 96
     dropout: float = 0.2
     weights: str = "imagenet"
+
+    def __post_init__(self) -> None:
+        _check_ranges(self, alpha=(0.1, 4), hidden_units=(1, math.inf), dropout=(0, 0.99))
 
 
 @dataclass(frozen=True)
@@ -99,6 +121,18 @@ class FitConfig:
     patience: int = 5
     epoch_samples: int = 0
 
+    def __post_init__(self) -> None:
+        _check_ranges(
+            self,
+            epochs=(1, math.inf),
+            batch_size=(1, math.inf),
+            learning_rate=(0, math.inf),
+            warmup_share=(0, 1),
+            l2=(0, math.inf),
+            patience=(0, math.inf),
+            epoch_samples=(0, math.inf),
+        )
+
 
 @dataclass(frozen=True)
 class LossConfig:
@@ -111,6 +145,10 @@ class LossConfig:
     category: float = 0.1
     style: float = 0.1
     teacher_share: float = 0.5
+
+    def __post_init__(self) -> None:
+        weights = {item.name: (0, math.inf) for item in dataclasses.fields(self)}
+        _check_ranges(self, **{**weights, "teacher_share": (0, 1)})
 
 
 @dataclass(frozen=True)
@@ -143,7 +181,8 @@ def load_config(path: str | Path, kind: type[Config]) -> Config:
     """Reads a TOML file into ``kind``.
 
     Raises:
-        UsageError: the file is missing or not TOML, a key is unknown, or a value has the wrong type.
+        UsageError: the file is missing or not TOML, a key is unknown or missing, or a value has the wrong type or is
+            out of its range.
     """
     try:
         data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
@@ -153,7 +192,11 @@ def load_config(path: str | Path, kind: type[Config]) -> Config:
 
 
 def parse_config(data: dict[str, Any], kind: type[Config], where: str) -> Config:
-    """Builds the dataclass ``kind`` from nested dictionaries; ``where`` names their origin in messages."""
+    """Builds the dataclass ``kind`` from nested dictionaries; ``where`` names their origin in messages.
+
+    Raises:
+        UsageError: as for :func:`load_config`.
+    """
     hints = typing.get_type_hints(kind)
     fields = {item.name: item for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
     values: dict[str, Any] = {}
@@ -170,7 +213,18 @@ def parse_config(data: dict[str, Any], kind: type[Config], where: str) -> Config
     ]
     if missing:
         raise UsageError(f"{where}: missing key {missing[0]!r}")
-    return kind(**values)
+    try:
+        return kind(**values)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from error
+
+
+def _check_ranges(section: Any, **ranges: tuple[float, float]) -> None:
+    for name, (low, high) in ranges.items():
+        value = getattr(section, name)
+        if not low <= value <= high:
+            wanted = f"{low:g} or more" if high == math.inf else f"from {low:g} to {high:g}"
+            raise UsageError(f"{name} is {value!r}: it must be {wanted}")
 
 
 def _convert(value: Any, hint: Any, where: str) -> Any:
@@ -178,9 +232,15 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
         return parse_config(value, hint, where)  # type: ignore[arg-type]
     origin = typing.get_origin(hint)
     if origin is tuple and isinstance(value, list | tuple):
-        return tuple(value)
+        items = typing.get_args(hint)
+        items = items[:1] * len(value) if items[-1] is Ellipsis else items
+        if len(items) == len(value):
+            return tuple(
+                _convert(*pair, f"{where}[{index}]") for index, pair in enumerate(zip(value, items, strict=True))
+            )
     if origin is dict and isinstance(value, dict):
-        return dict(value)
+        (_, item) = typing.get_args(hint)
+        return {key: _convert(entry, item, f"{where}.{key}") for key, entry in value.items()}
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     expected = origin or hint

@@ -23,8 +23,8 @@ def is_phone_product(photo: Photo) -> bool:
 
 
 def evaluate_quality(photos: Sequence[Photo], sides: Sequence[str], predicted: ArrayLike) -> dict[str, Any]:
-    """SRCC, PLCC, KRCC and RMSE with bootstrap intervals over groups, for each side: all rated photos, and the phone
-    shots of objects and food. Slices with hardly a photo are left out.
+    """SRCC, PLCC, KRCC and RMSE with bootstrap intervals over groups, for each side: all rated photos, the phone
+    shots of objects and food, and each manifest's photos. Slices with hardly a photo are left out.
 
     Args:
         photos: rated, undegraded.
@@ -34,15 +34,18 @@ def evaluate_quality(photos: Sequence[Photo], sides: Sequence[str], predicted: A
     values = np.asarray(predicted, dtype=np.float64).ravel()
     mos = np.array([photo.mos for photo in photos], dtype=np.float64)
     is_product = np.array([is_phone_product(photo) for photo in photos])
+    collections = np.array([photo.collection for photo in photos])
     report: dict[str, Any] = {}
     for side in ("train", "validation", "test"):
         is_side = np.array(sides) == side
         report[side] = {}
-        for name, chosen in {"all": is_side, "phone_products": is_side & is_product}.items():
+        slices = {"all": is_side, "phone_products": is_side & is_product}
+        slices |= {name: is_side & (collections == name) for name in np.unique(collections)}
+        for name, chosen in slices.items():
             rows = np.flatnonzero(chosen)
             if len(rows) < _MINIMUM or np.ptp(values[rows]) == 0 or np.ptp(mos[rows]) == 0:
                 continue
-            groups = [photos[row].group for row in rows]
+            groups = [photos[int(row)].group for row in rows]
             resamples = 100 if side == "train" else 1000  # nobody judges by the train side's interval
             metrics = compute_all(values[rows], mos[rows], groups=groups, resamples=resamples)
             report[side][name] = {"count": len(rows), **metrics}

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.contract import ViewSpec
+from edge_runtime.errors import UsageError
 from edge_runtime.views import make_view
 from train.data.samples import Sample, load_sample
 from train.progress import track
@@ -34,11 +35,24 @@ Extract = Callable[[NDArray[np.float32]], Any]
 
 
 class FeatureCache:
-    """Features (float16) and known attributes (float32) of samples, by their key."""
+    """Features (float16) and known attributes (float32) of samples, by their key.
 
-    def __init__(self, folder: Path) -> None:
+    ``identity`` says what made the features (backbone, weights, view); a cache of another identity is refused.
+
+    Raises:
+        UsageError: the folder holds features of another identity.
+    """
+
+    def __init__(self, folder: Path, identity: str) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        mark = folder / "identity.txt"
+        if mark.exists() and mark.read_text(encoding="utf-8") != identity:
+            raise UsageError(
+                f"{folder} holds features of {mark.read_text(encoding='utf-8')}, not of {identity}: "
+                "pass another folder with --features"
+            )
+        mark.write_text(identity, encoding="utf-8")
         self._rows: dict[str, tuple[NDArray[np.float16], NDArray[np.float32]]] = {}
         for shard in sorted(folder.glob("shard-*.npz")):
             with np.load(shard) as archive:
@@ -52,7 +66,7 @@ class FeatureCache:
         """Keeps (key, features, attributes) rows as one shard, whole or not at all."""
         keys, features, attributes = zip(*rows, strict=True)
         half = np.stack(features).astype(np.float16)
-        number = len(list(self.folder.glob("shard-*.npz")))
+        number = 1 + max((int(path.stem[-5:]) for path in self.folder.glob("shard-*.npz")), default=-1)
         temporary = self.folder / "part.npz"
         np.savez(temporary, keys=np.array(keys), features=half, attributes=np.stack(attributes))
         temporary.replace(self.folder / f"shard-{number:05d}.npz")

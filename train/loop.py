@@ -5,6 +5,7 @@ Both spell ``compile``, ``fit`` and their callbacks the same; the caller hands i
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +22,29 @@ __all__ = ["Validation", "fit"]
 
 @dataclass(frozen=True)
 class Validation:
-    """Rated photos that decide when to stop: model inputs and mean opinion scores (n,) 0-1."""
+    """Rated photos that decide when to stop.
+
+    Attributes:
+        inputs: of the model, (n, ...).
+        mos: mean opinion scores (n,), 0-1.
+        collections: (n,) names. What counts is the mean SRCC over collections, lest a large one of much alike photos
+            drowns a small one that spans the scale.
+    """
 
     inputs: NDArray[Any]
     mos: NDArray[np.float32]
+    collections: NDArray[Any]
+
+    def compute_agreement(self, predicted: NDArray[Any]) -> float:
+        """Mean SRCC over the collections of at least three photos; 0 where predictions are constant
+        or no collection qualifies."""
+        values = []
+        for name in np.unique(self.collections):
+            chosen = self.collections == name
+            if chosen.sum() >= 3 and np.ptp(self.mos[chosen]) > 0:
+                is_constant = np.ptp(predicted[chosen]) == 0
+                values.append(0.0 if is_constant else compute_srcc(predicted[chosen], self.mos[chosen]))
+        return float(np.mean(values)) if values else 0.0
 
 
 def fit(
@@ -37,8 +57,9 @@ def fit(
     losses: Mapping[str, Callable[[Any, Any], Any]],
     work: Path,
     callbacks: list[Any] | None = None,
+    keeps_best: bool = True,
 ) -> list[dict[str, float]]:
-    """Trains ``model`` in place and leaves it with the weights of the best epoch on ``validation``.
+    """Trains ``model`` in place; by default it ends with the weights of the epoch that did best on ``validation``.
 
     The learning rate warms up linearly, then decays along a half cosine to zero. A run that was cut short resumes after
     its last whole epoch.
@@ -53,6 +74,7 @@ def fit(
         losses: by head; see ``train.losses``.
         work: folder for the resumable checkpoint and the log.
         callbacks: further callbacks of ``api``.
+        keeps_best: stop early and go back to the best epoch; otherwise the last one stands.
 
     Returns:
         The log, one dict an epoch.
@@ -66,8 +88,20 @@ def fit(
         warmup_steps=warmup,
     )
     model.compile(optimizer=api.optimizers.Adam(schedule), loss=dict(losses), jit_compile=_choose_jit(api))
-    stop = api.callbacks.EarlyStopping("val_srcc", patience=config.patience, mode="max", restore_best_weights=True)
-    history = model.fit(
+    best = work / "best.weights.h5"
+    log = _read_log(work / "log.csv")
+    extra = list(callbacks or [])
+    if keeps_best:
+        keep = api.callbacks.ModelCheckpoint(
+            str(best),
+            monitor="val_srcc",
+            mode="max",
+            save_best_only=True,
+            save_weights_only=True,
+            initial_value_threshold=max((epoch["val_srcc"] for epoch in log), default=None),
+        )
+        extra += [keep, api.callbacks.EarlyStopping("val_srcc", patience=config.patience, mode="max")]
+    model.fit(
         data,
         epochs=config.epochs,
         steps_per_epoch=steps,
@@ -75,14 +109,22 @@ def fit(
         verbose=2,
         callbacks=[
             _build_scorer(api, validation),
-            stop,
             api.callbacks.CSVLogger(str(work / "log.csv"), append=True),
-            *(callbacks or []),
+            *extra,
             api.callbacks.BackupAndRestore(str(work / "backup"), delete_checkpoint=False),
         ],
     )
-    count = len(history.epoch)
-    return [{key: float(values[i]) for key, values in history.history.items()} for i in range(count)]
+    if keeps_best and best.exists():
+        model.load_weights(str(best))
+    return _read_log(work / "log.csv")
+
+
+def _read_log(path: Path) -> list[dict[str, float]]:
+    """What the epochs so far reported, those before an interruption included."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as stream:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
 
 
 def _build_scorer(api: Any, validation: Validation) -> Any:
@@ -92,7 +134,7 @@ def _build_scorer(api: Any, validation: Validation) -> Any:
         def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
             predicted = self.model.predict(validation.inputs, batch_size=32, verbose=0)["quality"]
             if logs is not None:
-                logs["val_srcc"] = compute_srcc(predicted.ravel(), validation.mos)
+                logs["val_srcc"] = validation.compute_agreement(predicted.ravel())
                 print(f"validation SRCC {logs['val_srcc']:.4f}", flush=True)
 
     return ScoreValidation()

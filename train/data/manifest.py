@@ -52,6 +52,11 @@ class Photo:
     row: int = field(default=0, compare=False)
 
     @property
+    def collection(self) -> str:
+        """Name of the folder the manifest lies in: tells manifests apart in reports."""
+        return self.manifest.parent.name if self.manifest else ""
+
+    @property
     def place(self) -> str:
         """Where the row stands, for messages."""
         return f"{self.manifest or 'manifest'} row {self.row}"

@@ -27,7 +27,7 @@ def build_pipeline(
         targets: by head, (n, ...).
         rows: which of the n to use; shuffled anew in each pass.
         batch_size: a last smaller batch is left out, for correlations within a batch need its full size.
-        seed: of order and augmentation.
+        seed: of the order; the augmentation follows TensorFlow's global seed.
     """
     shape = views.shape[1:]
     names = list(targets)

@@ -79,9 +79,14 @@ def build_feature_model(name: str, weights: str, precision: str) -> Any:
     keras.config.set_dtype_policy(precision)
     try:
         is_online = weights == "imagenet"
-        backbone = entry.build(
-            include_top=False, weights="imagenet" if is_online else None, input_shape=(None, None, 3)
-        )
+        try:
+            backbone = entry.build(
+                include_top=False, weights="imagenet" if is_online else None, input_shape=(None, None, 3)
+            )
+        except Exception as error:  # Keras has no class of its own for a download that failed
+            raise UsageError(
+                f"Keras cannot provide the ImageNet weights of {name}: {error}; pass --weights FILE"
+            ) from error
         if weights not in ("imagenet", "random"):
             load_pretrained_weights(backbone, Path(weights))
         if entry.bgr_layer and weights != "random":
@@ -92,7 +97,10 @@ def build_feature_model(name: str, weights: str, precision: str) -> Any:
         statistics = []
         for stage in stages(scaled):
             stage = keras.ops.cast(stage, "float32")
-            statistics += [keras.ops.mean(stage, axis=(1, 2)), keras.ops.std(stage, axis=(1, 2))]
+            variance = keras.ops.var(stage, axis=(1, 2))
+            # A channel at rest has no spread, and the root no slope there: without the floor, gradients are NaN.
+            deviation = keras.ops.sqrt(keras.ops.maximum(variance, 1e-12))
+            statistics += [keras.ops.mean(stage, axis=(1, 2)), deviation]
         return keras.Model(image, keras.ops.concatenate(statistics, axis=-1), name=f"{name}_statistics")
     finally:
         keras.config.set_dtype_policy(before)

@@ -124,11 +124,12 @@ def build_backbone(
         The tapped blocks' outputs, then the last convolution's.
     """
     builder = _Builder(is_minimalistic=is_minimalistic, is_deploy=is_deploy)
-    # Padded before scaling: the deploy form's first convolution, which takes 0-255 and pads with 0, sees the same rim.
-    x = layers.ZeroPadding2D(((0, 1), (0, 1)), name="pad")(image)
+    x, padding = image, "same"
     if not is_deploy:
+        # Padded before scaling, as the deploy form's first convolution does, which takes 0-255 as they are.
+        x, padding = layers.ZeroPadding2D(((0, 1), (0, 1)), name="pad")(x), "valid"
         x = layers.Rescaling(scale=INPUT_SCALE, offset=INPUT_OFFSET, name="rescaling")(x)
-    x = builder.convolve(x, 16, 3, 2, "Conv", is_swish=True, is_activated=True, padding="valid")
+    x = builder.convolve(x, 16, 3, 2, "Conv", is_swish=True, is_activated=True, padding=padding)
     taps = []
     for index, block in enumerate(variant.blocks):
         x = builder.add_block(x, block, round_channels(block.filters * alpha), index)

@@ -51,7 +51,10 @@ class StudentSpec:
 
     @classmethod
     def from_dict(cls, data: dict[str, object]) -> StudentSpec:
-        labels = {key: tuple(data[key]) for key in ("category_labels", "style_labels")}  # type: ignore[arg-type]
+        labels: dict[str, object] = {
+            key: tuple(data[key])  # type: ignore[arg-type]
+            for key in ("category_labels", "style_labels")
+        }
         return cls(**{**data, **labels})  # type: ignore[arg-type]
 
 

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from edge_runtime.contract import ATTRIBUTE_NAMES
 from edge_runtime.errors import UsageError
 from edge_runtime.views import make_view
-from train.artifact import read_provenance
-from train.config import HeadsConfig, TeacherConfig, parse_config
+from train.artifact import compute_digest, read_provenance
+from train.config import BackboneConfig, HeadsConfig, TeacherConfig, parse_config
 from train.data.samples import collect_labels
 from train.features import choose_view
 from train.models.backbones import build_feature_model
 
-__all__ = ["STAGE", "Teacher", "build_heads", "load_teacher"]
+__all__ = ["STAGE", "Teacher", "build_heads", "describe_features", "load_teacher"]
 
 STAGE = "teacher"
 _HEADS_FILE = "heads.weights.h5"
@@ -98,9 +98,9 @@ class Teacher:
         }
 
     def save(self, folder: Path) -> None:
-        """Writes the heads, and the backbone where it was fine-tuned; provenance is the stage's to write."""
+        """Writes the heads, and the backbone where no weights file holds it; provenance is the stage's to write."""
         self.heads.save_weights(folder / _HEADS_FILE)
-        if self.config.backbone.is_trainable:
+        if _keeps_backbone(self.config.backbone):
             self.backbone.save_weights(folder / _BACKBONE_FILE)
 
 
@@ -115,19 +115,34 @@ def load_teacher(folder: str | Path, weights: str | None = None) -> Teacher:
         UsageError: the folder is no teacher artifact, or the weights are missing or have changed since.
     """
     folder = Path(folder)
-    config = parse_config(read_provenance(folder, STAGE)["config"], TeacherConfig, f"{folder}")
+    provenance = read_provenance(folder, STAGE)
+    config = parse_config(provenance["config"], TeacherConfig, f"{folder}")
     entry = config.backbone
-    backbone = build_feature_model(
-        entry.name, "random" if entry.is_trainable else weights or entry.weights, entry.precision
-    )
+    source = "random" if _keeps_backbone(entry) else weights or entry.weights
+    if Path(source).is_file() and compute_digest(Path(source)) not in provenance["inputs"].values():
+        raise UsageError(f"{source} is not the file that {folder} was trained with: pass the right one with --weights")
+    backbone = build_feature_model(entry.name, source, entry.precision)
     heads = build_heads(backbone.output.shape[-1], collect_labels(config.labels), config.heads)
     try:
         heads.load_weights(folder / _HEADS_FILE)
-        if entry.is_trainable:
+        if _keeps_backbone(entry):
             backbone.load_weights(folder / _BACKBONE_FILE)
     except (OSError, ValueError) as error:
         raise UsageError(f"{folder}: the teacher's weights cannot be loaded: {error}; run fit-teacher again") from error
     return Teacher(config, backbone, heads)
+
+
+def describe_features(config: TeacherConfig) -> str:
+    """Names what a frozen backbone's features depend on: equal names, equal features of equal pictures."""
+    entry = config.backbone
+    weights = compute_digest(Path(entry.weights))[:16] if Path(entry.weights).is_file() else entry.weights
+    seed = f" of seed {config.seed}" if entry.weights == "random" else ""
+    return f"{entry.name} {weights}{seed} at {entry.input_size_px} px in {entry.precision}"
+
+
+def _keeps_backbone(config: BackboneConfig) -> bool:
+    """Whether the artifact must hold the backbone: it was fine-tuned, or drawn at random."""
+    return config.is_trainable or config.weights == "random"
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

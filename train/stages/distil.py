@@ -16,7 +16,7 @@ from train.config import DistilConfig
 from train.data.manifest import load_manifests
 from train.data.pipeline import build_pipeline
 from train.evaluate import evaluate_quality
-from train.loop import Validation, fit
+from train.loop import fit
 from train.losses import build_losses
 from train.models.student import StudentSpec, build_student, load_backbone_weights
 from train.stages.label import LabelledViews, load_labels
@@ -50,6 +50,9 @@ def distil(
     size_px = config.student.input_size_px
     if labels.views.shape[1:3] != (size_px, size_px):
         raise UsageError(f"{labels_folder} holds views of {labels.views.shape[1]} px, the student takes {size_px} px")
+    validation = labels.build_validation()
+    if len(validation.mos) < 3:
+        raise UsageError(f"{labels_folder} has fewer than three rated photos in the validation part: label more photos")
     settings = {**asdict(config), "labels": str(labels_folder.resolve()), "weights": weights}
     work = open_artifact(out, settings, force=force)
     tf_keras.utils.set_random_seed(config.seed)
@@ -60,8 +63,6 @@ def distil(
     batch_size = min(config.fit.batch_size, len(rows))
     data = build_pipeline(labels.views, labels.targets, rows, batch_size, config.seed)
     steps = max(1, min(config.fit.epoch_samples or len(rows), len(rows)) // batch_size)
-    chosen = labels.select_rated("validation")
-    validation = Validation(labels.views[chosen], labels.targets["quality"][chosen, 0])
     log = fit(tf_keras, student, data, steps, validation, config.fit, build_losses(config.loss), work)
     student.save_weights(str(out / _WEIGHTS_FILE))
     metrics = evaluate_student(student, labels)
@@ -138,7 +139,12 @@ def _start_from(student: tf_keras.Model, config: DistilConfig, weights: str | No
         return
     entry = config.student
     name = "MobileNetV3Small" if entry.variant == "small" else "MobileNetV3Large"
-    application = getattr(tf_keras.applications, name)(
-        include_top=False, weights="imagenet", alpha=entry.alpha, minimalistic=entry.is_minimalistic
-    )
+    try:
+        application = getattr(tf_keras.applications, name)(
+            include_top=False, weights="imagenet", alpha=entry.alpha, minimalistic=entry.is_minimalistic
+        )
+    except Exception as error:  # Keras has no class of its own for a download that failed
+        raise UsageError(
+            f"Keras cannot provide the ImageNet weights of {name}: {error}; pass --weights FILE"
+        ) from error
     tf_keras.Model(student.input, student.get_layer("last_mean").input).set_weights(application.get_weights())

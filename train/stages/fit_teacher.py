@@ -25,7 +25,7 @@ from train.features import FeatureCache, compute_features, map_ahead
 from train.loop import Validation, fit
 from train.losses import build_losses
 from train.models.backbones import build_feature_model
-from train.models.teacher import STAGE, Teacher, build_heads
+from train.models.teacher import STAGE, Teacher, build_heads, describe_features
 from train.targets import collect_known, pack_targets
 
 __all__ = ["fit_teacher"]
@@ -54,11 +54,15 @@ def fit_teacher(
         The metrics, by side of the split.
 
     Raises:
-        UsageError, ManifestError: see ``train.artifact`` and ``train.data.manifest``.
+        UsageError: the config has no labels, the weights or ``out`` cannot be used, or too few rated photos fall into
+            the validation part.
+        ManifestError: see ``train.data.manifest``.
     """
     started = time.time()
     if weights is not None:
         config = replace(config, backbone=replace(config.backbone, weights=weights))
+    if not all(collect_labels(config.labels)):
+        raise UsageError("the config names no labels: fill [labels.category] and [labels.style]")
     photos = load_manifests(manifests)
     split = assign_split(photos, config.split_seed)
     check_no_leak(photos, split)
@@ -76,7 +80,7 @@ def fit_teacher(
         log = _fine_tune(teacher, samples, rated, work)
         predictions = teacher.predict([load_sample(sample, entry.input_size_px)[0] for sample in rated])
     else:
-        cache = FeatureCache(features or out / "features")
+        cache = FeatureCache(features or out / "features", describe_features(config))
         compute_features(samples, backbone.predict_on_batch, entry.input_size_px, cache)
         log = _fit_heads(teacher, samples, rated, cache, work)
         predictions = teacher.predict_features(cache.gather(rated)[0])
@@ -89,7 +93,7 @@ def fit_teacher(
         out,
         STAGE,
         asdict(config),
-        [Path(path) for path in [*manifests, entry.weights] if Path(path).is_file()],
+        [path for path in (*manifests, Path(entry.weights)) if path.is_file()],
         started,
         manifests=[str(path.resolve()) for path in manifests],
         features=str((features or out / "features").resolve()),
@@ -162,4 +166,5 @@ def _fine_tune(
 
 def _select_validation(rated: Sequence[Sample], gather: Any) -> Validation:
     chosen = [sample for sample in rated if sample.side == "validation"]
-    return Validation(gather(chosen), np.array([sample.photo.mos for sample in chosen], dtype=np.float32))
+    mos = np.array([sample.photo.mos for sample in chosen], dtype=np.float32)
+    return Validation(gather(chosen), mos, np.array([sample.photo.collection for sample in chosen]))

@@ -19,7 +19,9 @@ from train.data.manifest import load_manifests
 from train.data.samples import Sample, load_sample, plan_samples
 from train.data.split import assign_split, check_no_leak
 from train.features import FeatureCache, compute_features, map_ahead
-from train.models.teacher import load_teacher
+from train.loop import Validation
+from train.models.teacher import STAGE as TEACHER_STAGE
+from train.models.teacher import describe_features, load_teacher
 from train.progress import track
 from train.targets import collect_known, pack_targets
 
@@ -35,7 +37,8 @@ class LabelledViews:
     Attributes:
         views: uint8 (n, size, size, 3), mapped from disk.
         targets: by head, packed as ``train.targets`` does.
-        sides, files, groups, degradations: (n,) text; what was done to the photo, "" for originals.
+        sides, files, groups, collections, degradations: (n,) text; the last says what was done to the
+            photo, "" for originals.
         category_labels, style_labels: of the two label heads.
         split_seed: of the split that ``sides`` tells.
         manifests: the photographs' manifests.
@@ -46,11 +49,17 @@ class LabelledViews:
     sides: NDArray[Any]
     files: NDArray[Any]
     groups: NDArray[Any]
+    collections: NDArray[Any]
     degradations: NDArray[Any]
     category_labels: tuple[str, ...]
     style_labels: tuple[str, ...]
     split_seed: int
     manifests: tuple[str, ...]
+
+    def build_validation(self) -> Validation:
+        """The rated photos of the validation part."""
+        rows = self.select_rated("validation")
+        return Validation(self.views[rows], self.targets["quality"][rows, 0], self.collections[rows])
 
     def select_rated(self, side: str) -> NDArray[np.intp]:
         """Rows of the undegraded photos of ``side`` that people rated."""
@@ -74,6 +83,7 @@ def label(
         UsageError: the teacher's artifact or ``out`` cannot be used.
     """
     started = time.time()
+    read_provenance(teacher_folder, TEACHER_STAGE)
     settings = {
         "teacher": str(teacher_folder.resolve()),
         "manifests": [str(p) for p in manifests],
@@ -86,21 +96,22 @@ def label(
     split = assign_split(photos, config.split_seed)
     check_no_leak(photos, split)
     samples = plan_samples(photos, split, config.samples, config.seed)
-    cache = FeatureCache(_find_features(teacher_folder, work, config.backbone.is_trainable))
+    cache = FeatureCache(_find_features(teacher_folder, work, config.backbone.is_trainable), describe_features(config))
     compute_features(samples, teacher.backbone.predict_on_batch, config.backbone.input_size_px, cache)
     features, attributes = cache.gather(samples)
     outputs = teacher.predict_features(features)
     outputs["quality"] = outputs["quality"][:, np.newaxis]
     targets = pack_targets(collect_known(samples, attributes, config.labels), outputs)
     _write_views(samples, out / "views.npy", view_size_px)
-    np.savez(
-        out / "labels.npz",
-        sides=np.array([sample.side for sample in samples]),
-        files=np.array([sample.photo.file for sample in samples]),
-        groups=np.array([sample.photo.group for sample in samples]),
-        degradations=np.array([_describe(sample) for sample in samples]),
+    arrays: dict[str, Any] = {
+        "sides": np.array([sample.side for sample in samples]),
+        "files": np.array([sample.photo.file for sample in samples]),
+        "groups": np.array([sample.photo.group for sample in samples]),
+        "collections": np.array([sample.photo.collection for sample in samples]),
+        "degradations": np.array([_describe(sample) for sample in samples]),
         **{f"target_{name}": values for name, values in targets.items()},
-    )
+    }
+    np.savez(out / "labels.npz", **arrays)
     write_json(
         out / "metrics.json", {"views": len(samples), "degraded": sum(not sample.is_original for sample in samples)}
     )
@@ -130,16 +141,19 @@ def load_labels(folder: Path) -> LabelledViews:
         views = np.load(folder / "views.npy", mmap_mode="r")
         with np.load(folder / "labels.npz") as archive:
             arrays = dict(archive)
-    except (OSError, ValueError) as error:
+        sides, files, groups = (arrays[name] for name in ("sides", "files", "groups"))
+        collections, degradations = arrays["collections"], arrays["degradations"]
+    except (OSError, ValueError, KeyError) as error:
         raise UsageError(f"{folder}: the labels cannot be read: {error}; run label again") from error
     prefix = "target_"
     return LabelledViews(
         views,
         {name[len(prefix) :]: values for name, values in arrays.items() if name.startswith(prefix)},
-        arrays["sides"],
-        arrays["files"],
-        arrays["groups"],
-        arrays["degradations"],
+        sides,
+        files,
+        groups,
+        collections,
+        degradations,
         tuple(provenance["category_labels"]),
         tuple(provenance["style_labels"]),
         int(provenance["split_seed"]),
@@ -155,10 +169,16 @@ def _describe(sample: Sample) -> str:
 
 
 def _find_features(teacher_folder: Path, work: Path, is_trainable: bool) -> Path:
-    """The cache that fit-teacher filled; a fine-tuned backbone has none, its features are kept with the labels."""
-    if is_trainable:
-        return work / "features"
-    return Path(read_provenance(teacher_folder, "teacher")["features"])
+    """The cache that fit-teacher filled, where it was then or beside an artifact that was moved since.
+
+    A fine-tuned backbone has none: its features are kept with the labels.
+    """
+    if not is_trainable:
+        recorded = Path(read_provenance(teacher_folder, TEACHER_STAGE)["features"])
+        for folder in (recorded, teacher_folder / "features"):
+            if folder.is_dir():
+                return folder
+    return work / "features"
 
 
 def _write_views(samples: Sequence[Sample], path: Path, size_px: int) -> None:

@@ -1,0 +1,106 @@
+"""One TOML file describes how a student is compressed; it is kept beside the model it made."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from edge_runtime.errors import UsageError
+
+__all__ = ["METHODS", "ContractConfig", "PruneConfig", "QuantizeConfig", "Recipe"]
+
+METHODS = ("ptq", "qat", "best")
+
+
+@dataclass(frozen=True)
+class PruneConfig:
+    """Magnitude pruning while fine-tuning; ``final_sparsity`` 0 leaves it out.
+
+    Only pointwise convolutions of at least ``min_weights`` weights are pruned. They hold 38 % of the small student's
+    weights; the gates, which hold 45 %, stay whole, and so do the depthwise filters: of nine weights each one counts.
+    """
+
+    final_sparsity: float = 0.5
+    min_weights: int = 2000
+    epochs: int = 2
+    learning_rate: float = 3e-4
+    epoch_samples: int = 0
+    ramp_share: float = 0.7
+
+    def __post_init__(self) -> None:
+        _check_ranges(
+            self,
+            final_sparsity=(0, 0.99),
+            min_weights=(0, math.inf),
+            epochs=(1, math.inf),
+            learning_rate=(0, math.inf),
+            epoch_samples=(0, math.inf),
+            ramp_share=(0, 1),
+        )
+
+
+@dataclass(frozen=True)
+class QuantizeConfig:
+    """Int8 by post-training quantisation ("ptq"), quantisation-aware training ("qat"), or whichever agrees better
+    with people on the validation part ("best"; a tie within 0.001 SRCC goes to the one closer to the float model).
+    """
+
+    method: str = "best"
+    calibration_views: int = 200
+    epochs: int = 1
+    learning_rate: float = 5e-5
+    epoch_samples: int = 0
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise UsageError(f"method is {self.method!r}: choose ptq, qat or best")
+        _check_ranges(
+            self,
+            calibration_views=(1, math.inf),
+            epochs=(1, math.inf),
+            learning_rate=(0, math.inf),
+            epoch_samples=(0, math.inf),
+        )
+
+
+@dataclass(frozen=True)
+class ContractConfig:
+    """What the model file says of itself; bands in points, ``unknown_below`` a probability."""
+
+    version: str = "0.1.0"
+    interval_coverage: float = 0.9
+    band_limits: tuple[float, float] = (45.0, 65.0)
+    unknown_below: float = 0.45
+
+    def __post_init__(self) -> None:
+        _check_ranges(self, interval_coverage=(0.01, 0.99), unknown_below=(0, 1))
+        low, high = self.band_limits
+        if not 0 <= low <= high <= 100:
+            raise UsageError(
+                f"band_limits is {list(self.band_limits)}: it must be two growing numbers of points, 0-100"
+            )
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """``compress/recipes/*.toml``."""
+
+    name: str
+    seed: int = 0
+    batch_size: int = 48
+    prune: PruneConfig = field(default_factory=PruneConfig)
+    quantize: QuantizeConfig = field(default_factory=QuantizeConfig)
+    contract: ContractConfig = field(default_factory=ContractConfig)
+
+    def __post_init__(self) -> None:
+        _check_ranges(self, batch_size=(1, math.inf))
+
+
+def _check_ranges(section: Any, **ranges: tuple[float, float]) -> None:
+    """Finds a figure that cannot work before hours of training do."""
+    for name, (low, high) in ranges.items():
+        value = getattr(section, name)
+        if not low <= value <= high:
+            wanted = f"{low:g} or more" if high == math.inf else f"from {low:g} to {high:g}"
+            raise UsageError(f"{name} is {value!r}: it must be {wanted}")

@@ -1,0 +1,222 @@
+"""``python -m compress run``: a float student in, an artifact with the int8 model that ships out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tf_keras
+from numpy.typing import NDArray
+
+from compress.calibrate import fit_calibration, fit_interval
+from compress.convert import convert_float, convert_int8
+from compress.equalize import equalize_squeeze_excite
+from compress.folding import build_deploy_student
+from compress.prune import compute_sparsity, find_prunable, prune_student
+from compress.qat import fine_tune_quantized, wrap_for_qat
+from compress.recipe import Recipe
+from edge_runtime.contract import ModelContract, PiecewiseLinear, ViewSpec, pack_model
+from edge_runtime.interpreter import Interpreter
+from train.artifact import compute_digest, finish_artifact, open_artifact, read_provenance, write_json
+from train.config import DistilConfig, FitConfig, LossConfig, load_config, parse_config
+from train.data.pipeline import build_pipeline
+from train.loop import Validation
+from train.models.student import StudentSpec
+from train.stages.distil import load_student
+from train.stages.label import LabelledViews, load_labels
+
+__all__ = ["STAGE", "run"]
+
+STAGE = "compressed"
+_TIE_SRCC = 0.001
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What every step of one run needs."""
+
+    recipe: Recipe
+    spec: StudentSpec
+    loss: LossConfig
+    labels: LabelledViews
+    work: Path
+
+    def build_data(self, epoch_samples: int) -> tuple[Any, int]:
+        """Training batches and how many an epoch has."""
+        rows = np.flatnonzero(self.labels.sides == "train")
+        size = min(self.recipe.batch_size, len(rows))
+        data = build_pipeline(self.labels.views, self.labels.targets, rows, size, self.recipe.seed)
+        return data, max(1, min(epoch_samples or len(rows), len(rows)) // size)
+
+    def draw_calibration_views(self) -> NDArray[np.uint8]:
+        """Views of the training part, degraded ones among them, for the ranges of activations."""
+        rows = np.flatnonzero(self.labels.sides == "train")
+        drawn = np.random.default_rng(self.recipe.seed).permutation(rows)[: self.recipe.quantize.calibration_views]
+        return np.asarray(self.labels.views[np.sort(drawn)])
+
+
+def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | None = None, force: bool = False) -> Path:
+    """Prunes, quantises, calibrates and packs a student.
+
+    Args:
+        recipe_path: ``compress/recipes/*.toml``.
+        student_folder: artifact of ``python -m train distill``.
+        out: the artifact's folder; its models are named after the student.
+        labels: artifact of ``label``, if it lies elsewhere than when the student was trained.
+        force: replace an artifact that is there.
+
+    Returns:
+        The path of the int8 model.
+
+    Raises:
+        UsageError: the recipe, the student, the labels or ``out`` cannot be used.
+    """
+    started = time.time()
+    recipe = load_config(recipe_path, Recipe)
+    student, spec = load_student(student_folder)
+    provenance = read_provenance(student_folder, "student")
+    config = parse_config(provenance["config"], DistilConfig, str(student_folder))
+    settings = {**asdict(recipe), "student": str(student_folder.resolve())}
+    work = open_artifact(out, settings, force=force)
+    tf_keras.utils.set_random_seed(recipe.seed)
+    labelled = load_labels(labels or Path(provenance["labels"]))
+    job = _Job(recipe, spec, config.loss, labelled, work)
+
+    pruned, sparsity = _prune(job, student)
+    calibration_views = job.draw_calibration_views()
+    deploy = build_deploy_student(pruned, spec)
+    equalized = equalize_squeeze_excite(deploy, calibration_views)
+    validation = job.labels.build_validation()
+    models = {
+        "float": convert_float(build_deploy_student(student, spec)),
+        "pruned": convert_float(deploy),
+        **_quantize(job, deploy, calibration_views),
+    }
+    raw = {name: _predict(model, validation.inputs) for name, model in models.items()}
+    scores = {name: _compute_agreement(values, validation, raw["pruned"]) for name, values in raw.items()}
+    chosen = _choose(recipe.quantize.method, scores)
+
+    calibration = fit_calibration(raw[chosen], validation.mos)
+    points = np.array([calibration(value) for value in raw[chosen]])
+    interval = fit_interval(points, validation.mos, recipe.contract.interval_coverage)
+    contract = _build_contract(job, config.name, calibration, interval, sparsity, provenance)
+    files = {"": (chosen, "int8"), "-float": ("float", "float32"), "-pruned": ("pruned", "float32")}
+    for suffix, (name, precision) in files.items():
+        packed = pack_model(models[name], replace(contract, precision=precision))
+        (out / f"{config.name}{suffix}.tflite").write_bytes(packed)
+    shutil.copyfile(recipe_path, out / "recipe.toml")
+    write_json(
+        out / "metrics.json",
+        {"validation": scores, "chosen": chosen, "sparsity": sparsity, "equalized": equalized},
+    )
+    finish_artifact(
+        out,
+        STAGE,
+        asdict(recipe),
+        [student_folder / "student.weights.h5"],
+        started,
+        name=config.name,
+        split_seed=labelled.split_seed,
+        manifests=list(labelled.manifests),
+        labels=provenance["labels_provenance"]["teacher"]["labels"],
+        student=json.loads((student_folder / "metrics.json").read_text(encoding="utf-8"))["sides"],
+    )
+    return out / f"{config.name}.tflite"
+
+
+def _prune(job: _Job, student: tf_keras.Model) -> tuple[tf_keras.Model, float]:
+    config = job.recipe.prune
+    if config.final_sparsity == 0:
+        return student, 0.0
+    names = find_prunable(student, config.min_weights)
+    saved = job.work / "pruned.weights.h5"
+    if saved.exists():
+        pruned = tf_keras.models.clone_model(student)
+        pruned.load_weights(str(saved))
+    else:
+        data, steps = job.build_data(config.epoch_samples)
+        folder = job.work / "prune"
+        folder.mkdir(exist_ok=True)
+        pruned = prune_student(student, config, data, steps, job.labels.build_validation(), job.loss, folder)
+        temporary = job.work / "part.weights.h5"
+        pruned.save_weights(str(temporary))
+        temporary.replace(saved)
+    return pruned, compute_sparsity(pruned, names)
+
+
+def _quantize(job: _Job, deploy: tf_keras.Model, views: NDArray[np.uint8]) -> dict[str, bytes]:
+    """Int8 flatbuffers by the methods the recipe asks for: "ptq", "qat" or both."""
+    config = job.recipe.quantize
+    models = {}
+    if config.method in ("ptq", "best"):
+        models["ptq"] = convert_int8(deploy, views)
+    if config.method in ("qat", "best"):
+        wrapped = wrap_for_qat(deploy, views)
+        data, steps = job.build_data(config.epoch_samples)
+        folder = job.work / "qat"
+        folder.mkdir(exist_ok=True)
+        fit_config = FitConfig(epochs=config.epochs, learning_rate=config.learning_rate)
+        fine_tune_quantized(wrapped, fit_config, data, steps, job.labels.build_validation(), job.loss, folder)
+        models["qat"] = convert_int8(wrapped, views)
+    return models
+
+
+def _predict(flatbuffer: bytes, views: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Raw quality (n,) through the runtime's own interpreter."""
+    interpreter = Interpreter(flatbuffer, num_threads=2)
+    return np.array([float(interpreter.invoke(view)["quality"].ravel()[0]) for view in views])
+
+
+def _compute_agreement(
+    raw: NDArray[np.float64], validation: Validation, reference: NDArray[np.float64]
+) -> dict[str, float]:
+    """Agreement with people and distance to the float model of the same weights, on the validation part."""
+    return {
+        "srcc": validation.compute_agreement(raw),
+        "p99_difference_points": float(np.quantile(np.abs(raw - reference), 0.99) * 100),
+    }
+
+
+def _choose(method: str, scores: dict[str, dict[str, float]]) -> str:
+    if method != "best":
+        return method
+    ptq, qat = scores["ptq"], scores["qat"]
+    if abs(ptq["srcc"] - qat["srcc"]) > _TIE_SRCC:
+        return "ptq" if ptq["srcc"] > qat["srcc"] else "qat"
+    return min(("ptq", "qat"), key=lambda name: scores[name]["p99_difference_points"])
+
+
+def _build_contract(
+    job: _Job,
+    name: str,
+    calibration: PiecewiseLinear,
+    interval: PiecewiseLinear,
+    sparsity: float,
+    provenance: dict[str, Any],
+) -> ModelContract:
+    entry = job.recipe.contract
+    return ModelContract(
+        name=name,
+        version=entry.version,
+        view=ViewSpec(job.spec.input_size_px, job.spec.input_size_px),
+        quality_calibration=calibration,
+        interval_half_width=interval,
+        interval_coverage=entry.interval_coverage,
+        band_limits=entry.band_limits,
+        category_labels=job.spec.category_labels,
+        style_labels=job.spec.style_labels,
+        unknown_below=entry.unknown_below,
+        precision="",
+        provenance={
+            "recipe": job.recipe.name,
+            "sparsity": round(sparsity, 4),
+            "labels_sha256": provenance["inputs"].get("labels.npz", ""),
+            "manifests": {Path(path).name: compute_digest(Path(path)) for path in job.labels.manifests},
+            "revision": provenance["revision"],
+        },
+    )

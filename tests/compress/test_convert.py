@@ -1,0 +1,105 @@
+"""The flatbuffers answer as the Keras model does, and XNNPACK takes them whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow")
+pytest.importorskip("tf_keras")
+
+from compress.convert import convert_float
+from edge_runtime.interpreter import Interpreter
+
+SIZES = {"quality": 1, "attributes": 5, "category": 2, "style": 3}
+INT8_STEP = 1 / 256  # a sigmoid's output in int8
+
+
+@pytest.fixture(scope="module")
+def float_flatbuffer(deploy_student: Any) -> bytes:
+    return convert_float(deploy_student)
+
+
+@pytest.fixture(scope="module")
+def expected(deploy_student: Any, natural_views: np.ndarray) -> dict[str, np.ndarray]:
+    outputs = deploy_student(natural_views.astype(np.float32), training=False)
+    return {name: np.asarray(values) for name, values in outputs.items()}
+
+
+def predict(flatbuffer: bytes, views: np.ndarray) -> dict[str, np.ndarray]:
+    interpreter = Interpreter(flatbuffer)
+    rows = [interpreter.invoke(view) for view in views]
+    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+
+
+def read_tensor_types(flatbuffer: bytes) -> tuple[set[Any], set[Any]]:
+    """Element types of the file's own inputs and outputs."""
+    native = Interpreter(flatbuffer)._native
+    return {entry["dtype"] for entry in native.get_input_details()}, {
+        entry["dtype"] for entry in native.get_output_details()
+    }
+
+
+def test_the_float_file_answers_as_the_model(
+    float_flatbuffer: bytes, expected: dict[str, np.ndarray], natural_views: np.ndarray
+) -> None:
+    found = predict(float_flatbuffer, natural_views)
+    for name, values in expected.items():
+        assert values.std(axis=0).min() > 0.01, f"{name} hardly depends on the picture: this test would show little"
+        np.testing.assert_allclose(found[name], values, atol=1e-4, err_msg=name)
+
+
+def test_the_int8_file_answers_much_like_the_model(
+    ptq_flatbuffer: bytes, expected: dict[str, np.ndarray], natural_views: np.ndarray
+) -> None:
+    found = predict(ptq_flatbuffer, natural_views)
+    for name, values in expected.items():
+        difference = np.abs(found[name] - values)
+        spread = values.std(axis=0)
+        assert np.median(difference / spread) < 0.35, name
+        for column in range(values.shape[1]):
+            assert np.corrcoef(found[name][:, column], values[:, column])[0, 1] > 0.9, f"{name} {column}"
+
+
+def test_the_int8_file_was_really_rounded(
+    ptq_flatbuffer: bytes, float_flatbuffer: bytes, natural_views: np.ndarray
+) -> None:
+    steps = predict(ptq_flatbuffer, natural_views)["quality"] / INT8_STEP
+    np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
+    assert len(np.unique(steps)) > 10
+    assert len(ptq_flatbuffer) < 0.4 * len(float_flatbuffer)
+
+
+@pytest.mark.parametrize("kind", ["float", "int8"])
+def test_a_file_takes_uint8_and_names_its_four_outputs(
+    kind: str, float_flatbuffer: bytes, ptq_flatbuffer: bytes
+) -> None:
+    flatbuffer = float_flatbuffer if kind == "float" else ptq_flatbuffer
+    interpreter = Interpreter(flatbuffer)
+    assert interpreter.input_shape == (1, 96, 96, 3)
+    assert interpreter.output_sizes == SIZES
+    inputs, outputs = read_tensor_types(flatbuffer)
+    assert inputs == {np.uint8}
+    assert outputs == {np.float32 if kind == "float" else np.int8}
+
+
+@pytest.mark.parametrize("kind", ["float", "int8"])
+def test_xnnpack_takes_the_graph_whole(kind: str, float_flatbuffer: bytes, ptq_flatbuffer: bytes) -> None:
+    interpreter = Interpreter(float_flatbuffer if kind == "float" else ptq_flatbuffer)
+    operations = interpreter.count_operations()
+    assert interpreter.count_delegate_partitions() == 1
+    assert operations["CONV_2D"] > 30 and operations["DEPTHWISE_CONV_2D"] == 11
+    # The one step that is not part of the delegate's share: uint8 becomes what the graph computes with.
+    assert operations.get("CAST", 0) == (1 if kind == "float" else 0)
+    assert operations.get("QUANTIZE", 0) == (0 if kind == "float" else 1)
+    assert "DEQUANTIZE" not in operations and "HARD_SWISH" not in operations
+
+
+def test_black_white_and_extreme_views_are_answered(ptq_flatbuffer: bytes, float_flatbuffer: bytes) -> None:
+    checkers = np.indices((96, 96)).sum(axis=0) % 2 * 255
+    views = np.stack([np.full((96, 96, 3), value) for value in (0, 255)] + [np.repeat(checkers[..., None], 3, axis=2)])
+    for flatbuffer in (ptq_flatbuffer, float_flatbuffer):
+        for name, values in predict(flatbuffer, views.astype(np.uint8)).items():
+            assert np.isfinite(values).all(), name

@@ -1,0 +1,183 @@
+"""The feature cache computes each picture once, survives interruption, and views keep the photo's shape."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge_runtime.views import make_view
+from train import features
+from train.data.degradations import Degradation
+from train.data.manifest import Photo
+from train.data.samples import Sample, load_sample
+from train.features import FeatureCache, choose_view, compute_features, map_ahead
+
+MakePhoto = Callable[..., Photo]
+SIZE_PX = 48
+
+
+class Extractor:
+    """Mean and deviation of each view; counts the views, and fails after as many as it is told."""
+
+    def __init__(self, fails_after: int | None = None) -> None:
+        self.shapes: list[tuple[int, ...]] = []
+        self.fails_after = fails_after
+
+    def __call__(self, views: NDArray[np.float32]) -> NDArray[np.float32]:
+        if self.fails_after is not None and len(self.shapes) >= self.fails_after:
+            raise RuntimeError("cut short")
+        assert views.dtype == np.float32 and views.max() > 1.0
+        self.shapes.append(views.shape)
+        return np.stack([views.mean(axis=(1, 2, 3)), views.std(axis=(1, 2, 3))], axis=1)
+
+
+@pytest.fixture
+def samples(make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch) -> list[Sample]:
+    """Ten pictures of two shapes; batches of two, shards of four."""
+    monkeypatch.setattr(features, "BATCH_SIZE", 2)
+    monkeypatch.setattr(features, "SHARD_SIZE", 4)
+    rng = np.random.default_rng(0)
+    shapes = [(60, 60, 3), (60, 90, 3)]
+    photos = [make_photo(f"{i}.png", rng.integers(i * 10, 100 + i * 10, shapes[i % 2], np.uint8)) for i in range(5)]
+    return [Sample(p, "train", True, fault) for p in photos for fault in (None, Degradation("jpeg", 0.9, 1))]
+
+
+def compute_expected(sample: Sample) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    image, attributes = load_sample(sample, SIZE_PX)
+    view = make_view(image, choose_view(image.shape[1], image.shape[0], SIZE_PX)).astype(np.float32)
+    return np.array([view.mean(), view.std()], dtype=np.float32), attributes
+
+
+def test_features_and_attributes_stand_with_their_sample(samples: list[Sample], tmp_path: Path) -> None:
+    cache = FeatureCache(tmp_path / "cache", "tiny")
+    compute_features(samples, Extractor(), SIZE_PX, cache)
+    found, attributes = cache.gather(samples[::-1])
+    assert found.shape == (10, 2) and found.dtype == np.float16 and attributes.shape == (10, 5)
+    for row, sample in enumerate(samples[::-1]):
+        expected, known = compute_expected(sample)
+        np.testing.assert_allclose(found[row], expected, rtol=2e-3)
+        np.testing.assert_array_equal(attributes[row], known)
+
+
+def test_every_batch_has_one_size_and_every_picture_its_shape(samples: list[Sample], tmp_path: Path) -> None:
+    extract = Extractor()
+    compute_features(samples[:7], extract, SIZE_PX, FeatureCache(tmp_path / "cache", "tiny"))
+    assert {shape[0] for shape in extract.shapes} == {2}
+    assert {shape[1:3] for shape in extract.shapes} == {(48, 48), (32, 64)}
+
+
+def test_a_second_run_computes_nothing(samples: list[Sample], tmp_path: Path) -> None:
+    compute_features(samples, Extractor(), SIZE_PX, FeatureCache(tmp_path / "cache", "tiny"))
+    before = {path.name: path.read_bytes() for path in (tmp_path / "cache").iterdir()}
+    again = Extractor()
+    compute_features(samples, again, SIZE_PX, FeatureCache(tmp_path / "cache", "tiny"))
+    assert again.shapes == []
+    assert {path.name: path.read_bytes() for path in (tmp_path / "cache").iterdir()} == before
+
+
+def test_equal_samples_are_computed_once(samples: list[Sample], tmp_path: Path) -> None:
+    extract = Extractor()
+    cache = FeatureCache(tmp_path / "cache", "tiny")
+    compute_features([samples[0]] * 5, extract, SIZE_PX, cache)
+    assert len(extract.shapes) == 1 and len(cache.gather([samples[0]] * 3)[0]) == 3
+
+
+def test_a_run_cut_short_goes_on_where_the_last_shard_ended(samples: list[Sample], tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="cut short"):
+        compute_features(samples, Extractor(fails_after=3), SIZE_PX, FeatureCache(tmp_path / "cache", "tiny"))
+    assert [path.name for path in (tmp_path / "cache").glob("*.npz")] == ["shard-00000.npz"]
+    resumed, cache = Extractor(), FeatureCache(tmp_path / "cache", "tiny")
+    kept = [sample for sample in samples if sample.key in cache]
+    assert len(kept) == 4
+    compute_features(samples, resumed, SIZE_PX, cache)
+    assert sum(shape[0] for shape in resumed.shapes) == 6
+    whole = FeatureCache(tmp_path / "whole", "tiny")
+    compute_features(samples, Extractor(), SIZE_PX, whole)
+    for one, other in zip(cache.gather(samples), whole.gather(samples), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_shard_that_was_not_written_whole_is_ignored(samples: list[Sample], tmp_path: Path) -> None:
+    folder = tmp_path / "cache"
+    compute_features(samples[:4], Extractor(), SIZE_PX, FeatureCache(folder, "tiny"))
+    (folder / "part.npz").write_bytes(b"PK half a shard")
+    cache = FeatureCache(folder, "tiny")
+    assert all(sample.key in cache for sample in samples[:4])
+    compute_features(samples, Extractor(), SIZE_PX, cache)
+    assert all(sample.key in FeatureCache(folder, "tiny") for sample in samples)
+
+
+def test_features_of_another_backbone_are_refused(tmp_path: Path) -> None:
+    FeatureCache(tmp_path / "cache", "resnet50 at 384 px")
+    with pytest.raises(UsageError, match=r"holds features of resnet50 at 384 px, not of vgg16.*--features"):
+        FeatureCache(tmp_path / "cache", "vgg16 at 384 px")
+
+
+def test_samples_that_are_not_there_are_not_made_up(samples: list[Sample], tmp_path: Path) -> None:
+    with pytest.raises(KeyError):
+        FeatureCache(tmp_path / "cache", "tiny").gather(samples)
+
+
+@pytest.mark.parametrize(
+    ("width_px", "height_px", "expected"),
+    [
+        (500, 500, (384, 384)),
+        (512, 384, (448, 336)),
+        (384, 512, (336, 448)),
+        (3000, 2000, (464, 320)),
+        (2000, 3000, (320, 464)),
+        (1920, 1080, (464, 320)),
+        (100, 4000, (320, 464)),
+    ],
+)
+def test_a_view_has_the_nearest_aspect_and_the_pixels_of_a_square(
+    width_px: int, height_px: int, expected: tuple[int, int]
+) -> None:
+    view = choose_view(width_px, height_px, 384)
+    assert (view.width_px, view.height_px) == expected
+    assert view.width_px * view.height_px == pytest.approx(384**2, rel=0.03)
+
+
+def test_turning_a_photo_turns_its_view() -> None:
+    for width_px, height_px in ((640, 480), (700, 500), (801, 800), (1000, 300)):
+        upright, turned = choose_view(width_px, height_px, 320), choose_view(height_px, width_px, 320)
+        assert (upright.width_px, upright.height_px) == (turned.height_px, turned.width_px)
+
+
+def test_map_ahead_keeps_the_order_and_stays_within_its_lead() -> None:
+    started: list[int] = []
+    lock = threading.Lock()
+
+    def work(item: int) -> int:
+        with lock:
+            started.append(item)
+        time.sleep(0.002 * (item % 3))
+        return item * item
+
+    results = []
+    for count, result in enumerate(map_ahead(work, range(30), ahead=4)):
+        results.append(result)
+        assert max(started) <= count + 4
+    assert results == [item * item for item in range(30)] and sorted(started) == list(range(30))
+
+
+def test_map_ahead_hands_an_exception_on_in_its_turn() -> None:
+    def work(item: int) -> int:
+        if item == 3:
+            raise ValueError("item 3")
+        return item
+
+    results = map_ahead(work, range(10), ahead=8)
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="item 3"):
+        next(results)
+
+
+def test_map_ahead_of_nothing_is_nothing() -> None:
+    assert list(map_ahead(str, [])) == []

@@ -1,0 +1,228 @@
+"""The three stages in a row on synthetic photographs and a tiny backbone: each reads what the one before wrote."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edge_runtime.errors import UsageError
+
+pytest.importorskip("tensorflow")
+keras = pytest.importorskip("keras")
+tf_keras = pytest.importorskip("tf_keras")
+
+from train.artifact import read_provenance  # noqa: E402
+from train.config import DistilConfig, TeacherConfig, parse_config  # noqa: E402
+from train.models import backbones  # noqa: E402
+from train.stages import label as label_stage  # noqa: E402
+from train.stages.distil import distil, load_student  # noqa: E402
+from train.stages.fit_teacher import fit_teacher  # noqa: E402
+from train.stages.label import label, load_labels  # noqa: E402
+
+SIDES = ("train",) * 4 + ("validation", "test")  # of each six photos
+COUNT = 48
+TEACHER = parse_config(
+    {
+        "name": "t",
+        "backbone": {"name": "tiny", "weights": "random", "input_size_px": 48},
+        "samples": {"degraded_per_clean": 1, "degraded_per_photo": 1, "clean_from_mos": 0.7},
+        "labels": {"category": {"mug": "kitchen", "doll": "toys"}, "style": {"table": "tabletop"}},
+        "heads": {"hidden_units": 8, "dropout": 0.0},
+        "fit": {"epochs": 3, "batch_size": 16, "learning_rate": 0.02},
+    },
+    TeacherConfig,
+    "teacher",
+)
+STUDENT = parse_config(
+    {
+        "name": "s",
+        "student": {"input_size_px": 32, "hidden_units": 8, "weights": "random"},
+        "fit": {"epochs": 1, "batch_size": 16},
+    },
+    DistilConfig,
+    "student",
+)
+
+
+def build_tiny(weights: str | None, include_top: bool, input_shape: Any) -> Any:
+    image = keras.Input(input_shape)
+    return keras.Model(image, keras.layers.Conv2D(6, 3, name="only")(image), name="tiny")
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The folders of a finished chain, what its stages returned, and how often the backbone was asked."""
+
+    manifest: Path
+    teacher: Path
+    labels: Path
+    student: Path
+    teacher_metrics: dict[str, Any]
+    student_metrics: dict[str, Any]
+    view_count: int
+    batches: tuple[int, int]
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+    folder = tmp_path_factory.mktemp("chain")
+    rng = np.random.default_rng(0)
+    with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["file", "mos", "category", "style", "group", "licence", "split"])
+        for index in range(COUNT):
+            mos = "" if index % 12 == 11 else f"{index / COUNT:.3f}"  # the rating is the brightness
+            picture = rng.integers(4 * index, 4 * index + 60, (60, 60 + 30 * (index % 2), 3)).astype(np.uint8)
+            Image.fromarray(picture).save(folder / f"{index}.png")
+            row = [f"{index}.png", mos, ("mug", "doll", "car")[index % 3], "table", f"g{index}", "CC0"]
+            writer.writerow([*row, SIDES[index % len(SIDES)]])
+    manifest, out = folder / "manifest.csv", folder / "out"
+    counts: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        entry = backbones._Backbone(build_tiny, ("only",), 1 / 255, (0.0, 0.0, 0.0))
+        patch.setitem(backbones.BACKBONES, "tiny", entry)
+        build = backbones.build_feature_model
+
+        def build_counted(*arguments: Any) -> Any:
+            model = build(*arguments)
+            predict = model.predict_on_batch
+
+            def predict_counted(views: Any) -> Any:
+                counts.append(len(views))
+                return predict(views)
+
+            model.predict_on_batch = predict_counted
+            return model
+
+        patch.setattr("train.stages.fit_teacher.build_feature_model", build_counted)
+        patch.setattr("train.models.teacher.build_feature_model", build_counted)
+        teacher_metrics = fit_teacher(TEACHER, [manifest], out / "teacher")
+        after_teacher = len(counts)
+        view_count = label(out / "teacher", [manifest], out / "labels", view_size_px=32)
+        batches = (after_teacher, len(counts) - after_teacher)
+        student_metrics = distil(STUDENT, out / "labels", out / "student")
+        yield Chain(
+            manifest,
+            out / "teacher",
+            out / "labels",
+            out / "student",
+            teacher_metrics,
+            student_metrics,
+            view_count,
+            batches,
+        )
+
+
+def test_each_stage_leaves_a_finished_artifact(chain: Chain) -> None:
+    for folder, stage in ((chain.teacher, "teacher"), (chain.labels, "labels"), (chain.student, "student")):
+        provenance = read_provenance(folder, stage)
+        assert provenance["inputs"] and provenance["libraries"]["numpy"]
+        assert json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert not list(chain.teacher.parent.rglob("*part*"))
+
+
+def test_the_teacher_learns_what_brightness_is_worth(chain: Chain) -> None:
+    assert chain.teacher_metrics["train"]["all"]["count"] == 32
+    assert chain.teacher_metrics["train"]["all"]["srcc"]["value"] > 0.8
+
+
+def test_labelling_uses_the_features_that_training_cached(chain: Chain) -> None:
+    assert chain.batches[0] > 0 and chain.batches[1] == 0
+
+
+def test_labels_hold_every_view_with_what_is_known_and_taught(chain: Chain) -> None:
+    labels = load_labels(chain.labels)
+    assert len(labels.views) == chain.view_count == 2 * COUNT and labels.views.shape[1:] == (32, 32, 3)
+    assert labels.category_labels == ("kitchen", "toys") and labels.style_labels == ("tabletop",)
+    is_original = labels.degradations == ""
+    assert is_original[:COUNT].all() and not is_original[COUNT:].any()
+    known, taught = labels.targets["quality"].T
+    assert np.isnan(known[~is_original]).all() and np.isfinite(taught).all()
+    rows = labels.select_rated("validation")
+    assert set(labels.sides[rows]) == {"validation"} and is_original[rows].all() and len(rows) == 8
+    for row in rows:
+        index = int(labels.files[row].removesuffix(".png"))
+        assert known[row] == pytest.approx(index / COUNT, abs=1e-3)
+        assert labels.views[row].mean() == pytest.approx(4 * index + 29.5, abs=3)
+    validation = labels.build_validation()
+    np.testing.assert_array_equal(validation.mos, known[rows])
+    assert set(validation.collections) == {chain.manifest.parent.name}
+
+
+def test_the_student_comes_back_from_its_folder(chain: Chain) -> None:
+    student, spec = load_student(chain.student)
+    assert spec.category_labels == ("kitchen", "toys") and spec.input_size_px == 32
+    outputs = student(np.zeros((1, 32, 32, 3), dtype=np.float32))
+    assert outputs["category"].shape == (1, 2) and outputs["style"].shape == (1, 1)
+    assert set(chain.student_metrics) == {"train", "validation", "test"}
+
+
+def test_finished_artifacts_are_not_overwritten(chain: Chain) -> None:
+    with pytest.raises(UsageError, match="finished artifact"):
+        fit_teacher(TEACHER, [chain.manifest], chain.teacher)
+    with pytest.raises(UsageError, match="finished artifact"):
+        label(chain.teacher, [chain.manifest], chain.labels, view_size_px=32)
+    with pytest.raises(UsageError, match="finished artifact"):
+        distil(STUDENT, chain.labels, chain.student)
+
+
+def test_views_of_another_size_are_refused(chain: Chain, tmp_path: Path) -> None:
+    config = replace(STUDENT, student=replace(STUDENT.student, input_size_px=64))
+    with pytest.raises(UsageError, match="holds views of 32 px, the student takes 64 px"):
+        distil(config, chain.labels, tmp_path / "s")
+
+
+def test_a_corrected_weights_path_needs_no_force(chain: Chain, tmp_path: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(UsageError, match="cannot read the backbone weights"):
+            distil(STUDENT, chain.labels, tmp_path / "s", weights=str(tmp_path / "typo.npz"))
+    with pytest.raises(UsageError, match=r"other\.npz: cannot read the backbone weights"):
+        distil(STUDENT, chain.labels, tmp_path / "s", weights=str(tmp_path / "other.npz"))
+
+
+def test_imagenet_weights_that_cannot_be_had_are_a_usage_error(
+    chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**options: Any) -> Any:
+        raise Exception("URL fetch failure on https://example.org/w.h5")
+
+    monkeypatch.setattr(tf_keras.applications, "MobileNetV3Small", fail)
+    with pytest.raises(UsageError, match="ImageNet weights of MobileNetV3Small: URL fetch failure"):
+        distil(STUDENT, chain.labels, tmp_path / "s", weights="imagenet")
+
+
+def test_too_few_rated_photos_are_found_before_the_work(chain: Chain, tmp_path: Path) -> None:
+    lines = chain.manifest.read_text(encoding="utf-8").replace(",validation", ",train").splitlines()
+    manifest = chain.manifest.with_name("no-validation.csv")
+    manifest.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="fewer than three rated photos"):
+        fit_teacher(TEACHER, [manifest], tmp_path / "t")
+
+
+def test_labels_of_an_older_form_are_a_usage_error(chain: Chain, tmp_path: Path) -> None:
+    for name in ("provenance.json", "views.npy"):
+        (tmp_path / name).write_bytes((chain.labels / name).read_bytes())
+    with np.load(chain.labels / "labels.npz") as archive:
+        np.savez(tmp_path / "labels.npz", **{name: archive[name] for name in archive.files if name != "collections"})
+    with pytest.raises(UsageError, match="labels cannot be read: 'collections'"):
+        load_labels(tmp_path)
+
+
+def test_the_feature_cache_is_found_beside_a_moved_teacher(chain: Chain, tmp_path: Path) -> None:
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    provenance = {**read_provenance(chain.teacher, "teacher"), "features": str(tmp_path / "gone")}
+    (moved / "provenance.json").write_text(json.dumps(provenance), encoding="utf-8")
+    assert label_stage._find_features(moved, tmp_path / "work", False) == tmp_path / "work" / "features"
+    (moved / "features").mkdir()
+    assert label_stage._find_features(moved, tmp_path / "work", False) == moved / "features"
+    assert label_stage._find_features(chain.teacher, tmp_path / "work", False) == chain.teacher / "features"
+    assert label_stage._find_features(chain.teacher, tmp_path / "work", True) == tmp_path / "work" / "features"

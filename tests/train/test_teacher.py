@@ -1,0 +1,113 @@
+"""The teacher answers picture by picture in the order given, whatever their shapes, and comes back from its folder."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_runtime.errors import UsageError
+
+pytest.importorskip("tensorflow")
+keras = pytest.importorskip("keras")
+
+from train.artifact import finish_artifact  # noqa: E402
+from train.config import BackboneConfig, HeadsConfig, LabelsConfig, TeacherConfig  # noqa: E402
+from train.models import backbones  # noqa: E402
+from train.models.teacher import STAGE, Teacher, build_heads, load_teacher  # noqa: E402
+
+LABELS = LabelsConfig(category={"mug": "kitchen", "doll": "toys"}, style={"a": "flat", "b": "studio", "c": "table"})
+CONFIG = TeacherConfig("t", backbone=BackboneConfig("tiny", "random", 48), labels=LABELS, heads=HeadsConfig(8), seed=1)
+
+
+def build_tiny(weights: str | None, include_top: bool, input_shape: Any) -> Any:
+    image = keras.Input(input_shape)
+    return keras.Model(image, keras.layers.Conv2D(4, 3, name="only")(image), name="tiny")
+
+
+@pytest.fixture
+def teacher(monkeypatch: pytest.MonkeyPatch) -> Teacher:
+    entry = backbones._Backbone(build_tiny, ("only",), 1 / 255, (0.0, 0.0, 0.0))
+    monkeypatch.setitem(backbones.BACKBONES, "tiny", entry)
+    keras.utils.set_random_seed(0)
+    backbone = backbones.build_feature_model("tiny", "random", "float32")
+    return Teacher(CONFIG, backbone, build_heads(8, (("kitchen", "toys"), ("flat", "studio", "table")), CONFIG.heads))
+
+
+def draw_pictures() -> list[np.ndarray]:
+    rng = np.random.default_rng(2)
+    shapes = [(60, 60), (60, 90), (90, 60), (61, 60), (60, 90)]
+    return [rng.integers(i * 20, i * 20 + 100, (*shape, 3)).astype(np.uint8) for i, shape in enumerate(shapes)]
+
+
+def test_pictures_of_any_shape_are_answered_in_order(teacher: Teacher) -> None:
+    pictures = draw_pictures()
+    together = teacher.predict(pictures)
+    for index, picture in enumerate(pictures):
+        for name, values in teacher.predict([picture]).items():
+            np.testing.assert_allclose(together[name][index], values[0], rtol=1e-4, atol=1e-6)
+    assert len(np.unique(together["quality"])) == 5
+
+
+def test_answers_have_the_agreed_shapes_and_ranges(teacher: Teacher) -> None:
+    answers = teacher.predict(draw_pictures())
+    assert {name: values.shape for name, values in answers.items()} == {
+        "quality": (5,),
+        "attributes": (5, 5),
+        "category": (5, 2),
+        "style": (5, 3),
+    }
+    for values in answers.values():
+        assert values.min() >= 0 and values.max() <= 1
+    for name in ("category", "style"):
+        np.testing.assert_allclose(answers[name].sum(axis=1), 1.0, rtol=1e-5)
+    assert teacher.category_labels == ("kitchen", "toys") and teacher.style_labels == ("flat", "studio", "table")
+
+
+@pytest.mark.parametrize("is_trainable", [True, False])
+def test_a_saved_teacher_comes_back(teacher: Teacher, tmp_path: Path, is_trainable: bool) -> None:
+    """A frozen backbone comes from its weights file, a fine-tuned one from the artifact."""
+    weights = tmp_path / "w.npz"
+    np.savez(weights, **{f"{i:03d}": array for i, array in enumerate(teacher.backbone.get_weights())})
+    entry = replace(CONFIG.backbone, weights=str(weights), is_trainable=is_trainable)
+    teacher.config = replace(CONFIG, backbone=entry)
+    teacher.heads.get_layer("standardize").adapt(teacher.backbone.predict(np.ones((4, 48, 48, 3)), verbose=0))
+    expected = teacher.predict(draw_pictures())
+    teacher.save(tmp_path)
+    assert (tmp_path / "backbone.weights.h5").exists() is is_trainable
+    finish_artifact(tmp_path, STAGE, asdict(teacher.config), [weights], time.time())
+    if is_trainable:
+        weights.unlink()
+    loaded = load_teacher(tmp_path)
+    assert loaded.config == teacher.config
+    for name, values in loaded.predict(draw_pictures()).items():
+        np.testing.assert_allclose(values, expected[name], rtol=1e-4, atol=1e-6)
+
+
+def test_weights_that_lie_elsewhere_now(teacher: Teacher, tmp_path: Path) -> None:
+    teacher.config = replace(CONFIG, backbone=replace(CONFIG.backbone, weights=str(tmp_path / "gone.npz")))
+    teacher.save(tmp_path)
+    np.savez(tmp_path / "here.npz", **{f"{i:03d}": array for i, array in enumerate(teacher.backbone.get_weights())})
+    finish_artifact(tmp_path, STAGE, asdict(teacher.config), [tmp_path / "here.npz"], time.time())
+    with pytest.raises(UsageError, match=r"gone\.npz: there is no such weights file"):
+        load_teacher(tmp_path)
+    np.savez(
+        tmp_path / "other.npz", **{f"{i:03d}": array + 1 for i, array in enumerate(teacher.backbone.get_weights())}
+    )
+    with pytest.raises(UsageError, match=r"other\.npz is not the file"):
+        load_teacher(tmp_path, str(tmp_path / "other.npz"))
+    loaded = load_teacher(tmp_path, str(tmp_path / "here.npz"))
+    np.testing.assert_array_equal(loaded.backbone.get_weights()[0], teacher.backbone.get_weights()[0])
+
+
+def test_damaged_heads_are_a_usage_error(teacher: Teacher, tmp_path: Path) -> None:
+    finish_artifact(tmp_path, STAGE, asdict(CONFIG), [], time.time())
+    with pytest.raises(UsageError, match="weights cannot be loaded"):
+        load_teacher(tmp_path)
+    (tmp_path / "heads.weights.h5").write_bytes(b"half a file")
+    with pytest.raises(UsageError, match="weights cannot be loaded"):
+        load_teacher(tmp_path)
