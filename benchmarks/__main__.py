@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.report import format_markdown
-from benchmarks.rows import ROW_KEYS
+from benchmarks.rows import ROW_KEYS, find_default_artifact
 from benchmarks.run import RunOptions, run
 from edge_runtime.errors import PhotogateError
 
@@ -65,7 +65,7 @@ def _build_parser() -> argparse.ArgumentParser:
     add(
         "--artifact",
         type=Path,
-        default=Path("artifacts/photogate-small"),
+        default=find_default_artifact(),
         help="folder written by `python -m compress run`, or one .tflite file (then the int8 row alone)",
     )
     add("--teacher", type=Path, default=Path("artifacts/teacher"), help="folder written by `train fit-teacher`")

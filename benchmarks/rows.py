@@ -14,8 +14,9 @@ from benchmarks.latency import LatencySummary
 from benchmarks.memory import Footprint
 from benchmarks.peers import NIMA_FILES
 from edge_runtime.errors import UsageError
+from edge_runtime.models import DEFAULT_MODEL, find_model
 
-__all__ = ["ROW_KEYS", "Row", "build_rows", "read_split_seed"]
+__all__ = ["ROW_KEYS", "Row", "build_rows", "find_default_artifact", "read_split_seed"]
 
 Kind = Literal["teacher", "photogate", "classic", "nima"]
 
@@ -30,6 +31,8 @@ ROW_LABELS = {
     "nima-aesthetic": "NIMA aesthetic (MobileNet)",
 }
 ROW_KEYS = tuple(ROW_LABELS)
+REFERENCE = Path(__file__).parent / "reference" / "photogate-small"
+"""The record of the model that ships: its float twin, provenance, metrics and parity report."""
 ARTIFACT_ENDINGS = {"float": "-float.tflite", "pruned": "-pruned.tflite", "int8": ".tflite"}
 
 
@@ -112,6 +115,12 @@ def build_rows(
     return rows
 
 
+def find_default_artifact() -> Path:
+    """The artifact of one's own training where there is one, or the record of the model that ships."""
+    own = Path("artifacts/photogate-small")
+    return own if own.is_dir() else REFERENCE
+
+
 def read_split_seed(artifact: Path) -> int:
     """The seed of the split that the artifact's models were trained with: ``split_seed`` of its provenance, or 0.
 
@@ -138,4 +147,6 @@ def _find_model(artifact: Path, key: str) -> Path:
         found = [path for path in found if not path.name.endswith(others)]
     if len(found) > 1:
         raise UsageError(f"{artifact}: several files could be the {key} row: {', '.join(path.name for path in found)}")
+    if not found and key == "int8" and artifact == REFERENCE:
+        return find_model(DEFAULT_MODEL)  # it lies in the package and is not kept twice
     return found[0] if found else artifact / f"{artifact.name}{ARTIFACT_ENDINGS[key]}"

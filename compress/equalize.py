@@ -18,17 +18,18 @@ __all__ = ["MAX_REQUANTIZATION_FACTOR", "equalize_squeeze_excite"]
 
 MAX_REQUANTIZATION_FACTOR = 256.0  # XNNPACK's check of the parameters of a convolution
 _SAFE_FACTOR = 64.0
+_ASLEEP = 1e-6  # an output that never exceeds this says nothing; least of all how wide the range should be
 _BATCH_SIZE = 16
 
 
 def equalize_squeeze_excite(deploy: tf_keras.Model, views: NDArray[np.uint8]) -> list[str]:
     """Bounds the factor of every squeeze-excite reduce convolution, in place.
 
-    A channel is healthy when its output reaches 1/8128 (127 int8 steps times a safe factor of 64) of what its kernel
-    could make of its input. The healthy channels set the range of the layer's output; any other channel is shrunk to
-    what that range bears, and the gate's kernel behind it grows by as much. ReLU between the two is positively
-    homogeneous, so the function stays the same. Where no channel is healthy, the layer's outputs are too small to
-    matter and become zero.
+    A channel is healthy when it is awake at all and its output reaches 1/8128 (127 int8 steps times a safe factor of
+    64) of what its kernel could make of its input. The healthy channels set the range of the layer's output; any other
+    channel is shrunk to what that range bears, and the gate's kernel behind it grows by as much. ReLU between the two
+    is positively homogeneous, so the function stays the same. Where no channel is healthy, the layer's outputs are too
+    small to matter and become zero.
 
     Args:
         deploy: a deploy-form student.
@@ -44,7 +45,7 @@ def equalize_squeeze_excite(deploy: tf_keras.Model, views: NDArray[np.uint8]) ->
         kernel, bias = reduce.get_weights()
         gate_kernel, gate_bias = expand.get_weights()
         needed = np.abs(kernel).max(axis=(0, 1, 2)) * input_peak / (127 * _SAFE_FACTOR)  # output range, factor 64
-        is_healthy = output_peaks >= needed
+        is_healthy = (output_peaks >= needed) & (output_peaks > _ASLEEP)
         if not is_healthy.any():
             if kernel.any():
                 reduce.set_weights([np.zeros_like(kernel), np.zeros_like(bias)])

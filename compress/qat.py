@@ -25,7 +25,11 @@ __all__ = ["ChannelQuantizer", "LayerQuantizeConfig", "fine_tune_quantized", "wr
 
 _KERNELS = {layers.Conv2D: "kernel", layers.DepthwiseConv2D: "depthwise_kernel", layers.Dense: "kernel"}
 _BATCH_SIZE = 16
-_OUTPUT_ONLY = (layers.ReLU, layers.Add, layers.Multiply, Swish)  # a sigmoid's int8 range is fixed, 0-1
+_OUTPUT_ONLY = (layers.ReLU, layers.Add, layers.Multiply, layers.GlobalAveragePooling2D, Swish)
+_SIGMOID_RANGE = (0.0, 255 / 256)  # TFLite fixes the scale of an int8 sigmoid at 1/256
+_LARGE = 4096  # values of one view from which on a range is cut at quantiles
+_TAIL = 5e-4  # share of a large map's values beyond either end of its range
+_DRAWN = 100_000  # values of a large map that its quantiles are read from, a batch
 
 
 class ChannelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
@@ -51,11 +55,11 @@ class ChannelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
 
 
 class LayerQuantizeConfig(tfmot.quantization.keras.QuantizeConfig):
-    """Quantises a layer's kernel, if ``kernel_name`` is given, and its output, if ``has_output``."""
+    """Quantises a layer's kernel, if ``kernel_name`` is given, and its output to the fixed ``output_range``, if any."""
 
-    def __init__(self, kernel_name: str | None, has_output: bool) -> None:
+    def __init__(self, kernel_name: str | None, output_range: tuple[float, float] | None) -> None:
         self.kernel_name = kernel_name
-        self.has_output = has_output
+        self.output_range = output_range
 
     def get_weights_and_quantizers(self, layer: Any) -> list[tuple[Any, Any]]:
         if self.kernel_name is None:
@@ -73,32 +77,34 @@ class LayerQuantizeConfig(tfmot.quantization.keras.QuantizeConfig):
         return
 
     def get_output_quantizers(self, layer: Any) -> list[Any]:
-        quantizers = tfmot.quantization.keras.quantizers
-        if not self.has_output:
+        if self.output_range is None:
             return []
-        return [quantizers.MovingAverageQuantizer(num_bits=8, per_axis=False, symmetric=False, narrow_range=False)]
+        low, high = self.output_range
+        return [tfmot.quantization.keras.quantizers.FixedQuantizer(8, low, high, narrow_range=False)]
 
     def get_config(self) -> dict[str, Any]:
-        return {"kernel_name": self.kernel_name, "has_output": self.has_output}
+        return {"kernel_name": self.kernel_name, "output_range": self.output_range}
 
 
 def wrap_for_qat(deploy: tf_keras.Model, views: NDArray[np.uint8]) -> tf_keras.Model:
     """A copy of a deploy-form student that rounds weights and outputs as the int8 file will.
 
+    The ranges are fixed: large maps have rare values far outside the rest, and 8 bits spent on those are missing where
+    the picture is. They are cut at quantiles, and the weights learn to live with it.
+
     Args:
         deploy: is left as it is.
-        views: (n, height, width, 3); the ranges of the outputs start from what these views need. tfmot's start of -6..6
-            would take hundreds of steps to forget.
+        views: (n, height, width, 3), what the ranges are read from.
     """
+    ranges = _measure_ranges(deploy, views)
 
     def wrap(layer: Any) -> Any:
-        clone = layer.__class__.from_config(layer.get_config())
-        kernel_name = _KERNELS.get(type(layer))
-        if kernel_name is None and not isinstance(layer, _OUTPUT_ONLY):
+        config = layer.get_config()
+        clone = layer.__class__.from_config({**config, "is_rounded": True} if isinstance(layer, Swish) else config)
+        if layer.name not in ranges and type(layer) not in _KERNELS:
             return clone
-        has_output = not _is_fused_into_relu(layer) and not _ends_in_sigmoid(layer)
-        config = LayerQuantizeConfig(kernel_name, has_output)
-        return tfmot.quantization.keras.QuantizeWrapperV2(clone, config)
+        quantize = LayerQuantizeConfig(_KERNELS.get(type(layer)), ranges.get(layer.name))
+        return tfmot.quantization.keras.QuantizeWrapperV2(clone, quantize)
 
     wrapped = tf_keras.models.clone_model(deploy, clone_function=wrap)
     for layer in deploy.layers:
@@ -106,30 +112,36 @@ def wrap_for_qat(deploy: tf_keras.Model, views: NDArray[np.uint8]) -> tf_keras.M
             twin = wrapped.get_layer(f"quant_{layer.name}")
             for variable, value in zip(_find_variables(twin, layer), layer.get_weights(), strict=True):
                 variable.assign(value)
-    _set_ranges(deploy, wrapped, views)
     return wrapped
 
 
-def _set_ranges(deploy: tf_keras.Model, wrapped: tf_keras.Model, views: NDArray[np.uint8]) -> None:
-    """Starts every output quantizer of ``wrapped`` from the range that the layer of ``deploy`` shows on ``views``."""
-    names = [name for name in (layer.name for layer in deploy.layers) if _find_range(wrapped, name)]
-    probe = tf_keras.Model(deploy.input, [deploy.get_layer(name).output for name in names])
-    lows, highs = np.full(len(names), np.inf), np.full(len(names), -np.inf)
+def _measure_ranges(deploy: tf_keras.Model, views: NDArray[np.uint8]) -> dict[str, tuple[float, float]]:
+    """The range of each output that int8 rounds, by layer; 0 is always inside."""
+    ranges = {layer.name: _SIGMOID_RANGE for layer in deploy.layers if _ends_in_sigmoid(layer)}
+    measured = [
+        layer
+        for layer in deploy.layers
+        if (type(layer) in _KERNELS or isinstance(layer, _OUTPUT_ONLY))
+        and layer.name not in ranges
+        and not _is_fused_into_relu(layer)
+    ]
+    probe = tf_keras.Model(deploy.input, [layer.output for layer in measured])
+    rng = np.random.default_rng(0)
+    ends: dict[str, list[tuple[float, float]]] = {layer.name: [] for layer in measured}
     for start in range(0, len(views), _BATCH_SIZE):
         outputs = probe(views[start : start + _BATCH_SIZE].astype(np.float32), training=False)
-        lows = np.minimum(lows, [float(tf.reduce_min(output)) for output in outputs])
-        highs = np.maximum(highs, [float(tf.reduce_max(output)) for output in outputs])
-    for name, low, high in zip(names, lows, highs, strict=True):
-        variables = _find_range(wrapped, name)
-        variables["output_min"].assign(min(low, 0.0))
-        variables["output_max"].assign(max(high, 0.0))
-
-
-def _find_range(wrapped: tf_keras.Model, name: str) -> dict[str, Any]:
-    """The variables of the output quantizer around layer ``name``; empty where there is none."""
-    layer = next((layer for layer in wrapped.layers if layer.name == f"quant_{name}"), None)
-    variables = {} if layer is None else {v.name.split("/")[-1].split(":")[0]: v for v in layer.weights}
-    return {key: v for key, v in variables.items() if key in ("output_min", "output_max")}
+        for layer, output in zip(measured, outputs, strict=True):
+            values = np.asarray(output).ravel()
+            if values.size < _LARGE * len(output):
+                ends[layer.name].append((float(values.min()), float(values.max())))
+                continue
+            drawn = values[rng.integers(0, values.size, _DRAWN)]
+            low, high = np.quantile(drawn, (_TAIL, 1 - _TAIL))
+            ends[layer.name].append((float(low), float(high)))
+    for name, pairs in ends.items():
+        lows, highs = zip(*pairs, strict=True)
+        ranges[name] = (min(*lows, 0.0), max(*highs, 1e-3))
+    return ranges
 
 
 def fine_tune_quantized(
@@ -163,7 +175,7 @@ def _is_fused_into_relu(layer: Any) -> bool:
 
 
 def _ends_in_sigmoid(layer: Any) -> bool:
-    """Whether the layer's own activation is a sigmoid, whose range another quantizer would only have to be undone."""
+    """Whether the layer's own activation is a sigmoid, whose int8 range is fixed."""
     return getattr(layer, "activation", None) is tf_keras.activations.sigmoid
 
 

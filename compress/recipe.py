@@ -48,8 +48,8 @@ class QuantizeConfig:
 
     method: str = "best"
     calibration_views: int = 200
-    epochs: int = 1
-    learning_rate: float = 5e-5
+    epochs: int = 2
+    learning_rate: float = 2e-4
     epoch_samples: int = 0
 
     def __post_init__(self) -> None:
@@ -84,11 +84,17 @@ class ContractConfig:
 
 @dataclass(frozen=True)
 class Recipe:
-    """``compress/recipes/*.toml``."""
+    """``compress/recipes/*.toml``.
+
+    ``float_share`` is the share of the loss that asks a compressed model for the float student's own answers on the
+    same views; the rest asks for people's ratings and known degradations. Compression shall change the model as little
+    as it can, and the float student's answers are the finest measure of that.
+    """
 
     name: str
     seed: int = 0
     batch_size: int = 48
+    float_share: float = 0.8
     prune: PruneConfig = field(default_factory=PruneConfig)
     quantize: QuantizeConfig = field(default_factory=QuantizeConfig)
     contract: ContractConfig = field(default_factory=ContractConfig)

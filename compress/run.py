@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 import tf_keras
 from numpy.typing import NDArray
 
@@ -27,6 +28,7 @@ from train.config import DistilConfig, FitConfig, LossConfig, load_config, parse
 from train.data.pipeline import build_pipeline
 from train.loop import Validation
 from train.models.student import StudentSpec
+from train.progress import track
 from train.stages.distil import load_student
 from train.stages.label import LabelledViews, load_labels
 
@@ -34,6 +36,7 @@ __all__ = ["STAGE", "run"]
 
 STAGE = "compressed"
 _TIE_SRCC = 0.001
+_BATCH_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,26 @@ class _Job:
     labels: LabelledViews
     work: Path
 
-    def build_data(self, epoch_samples: int) -> tuple[Any, int]:
-        """Training batches and how many an epoch has."""
-        rows = np.flatnonzero(self.labels.sides == "train")
+    def build_data(self, student: tf_keras.Model, sample_count: int) -> tuple[Any, int]:
+        """Training batches with the float ``student`` in the teacher's place, and how many an epoch has.
+
+        ``sample_count`` views (0: all) are drawn once, and not augmented: the answers belong to the very views.
+        """
+        rows = np.random.default_rng(self.recipe.seed).permutation(np.flatnonzero(self.labels.sides == "train"))
+        rows = np.sort(rows[: sample_count or len(rows)])
+        views = self.labels.views
+        answers: dict[str, list[NDArray[np.float32]]] = {name: [] for name in self.labels.targets}
+        for start in track(range(0, len(rows), _BATCH_SIZE), "float student's answers"):
+            outputs = student(views[rows[start : start + _BATCH_SIZE]].astype(np.float32), training=False)
+            for name, values in outputs.items():
+                answers[name].append(np.asarray(tf.nn.softmax(values) if name in ("category", "style") else values))
+        targets = {}
+        for name, packed in self.labels.targets.items():
+            targets[name] = np.array(packed)
+            targets[name][rows, packed.shape[1] // 2 :] = np.concatenate(answers[name])  # behind what is known
         size = min(self.recipe.batch_size, len(rows))
-        data = build_pipeline(self.labels.views, self.labels.targets, rows, size, self.recipe.seed)
-        return data, max(1, min(epoch_samples or len(rows), len(rows)) // size)
+        data = build_pipeline(views, targets, rows, size, self.recipe.seed, is_augmented=False)
+        return data, max(1, len(rows) // size)
 
     def draw_calibration_views(self) -> NDArray[np.uint8]:
         """Views of the training part, degraded ones among them, for the ranges of activations."""
@@ -85,7 +102,8 @@ def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | No
     work = open_artifact(out, settings, force=force)
     tf_keras.utils.set_random_seed(recipe.seed)
     labelled = load_labels(labels or Path(provenance["labels"]))
-    job = _Job(recipe, spec, config.loss, labelled, work)
+    loss = replace(config.loss, teacher_share=recipe.float_share)
+    job = _Job(recipe, spec, loss, labelled, work)
 
     pruned, sparsity = _prune(job, student)
     calibration_views = job.draw_calibration_views()
@@ -95,7 +113,7 @@ def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | No
     models = {
         "float": convert_float(build_deploy_student(student, spec)),
         "pruned": convert_float(deploy),
-        **_quantize(job, deploy, calibration_views),
+        **_quantize(job, student, deploy, calibration_views),
     }
     raw = {name: _predict(model, validation.inputs) for name, model in models.items()}
     scores = {name: _compute_agreement(values, validation, raw["pruned"]) for name, values in raw.items()}
@@ -139,7 +157,7 @@ def _prune(job: _Job, student: tf_keras.Model) -> tuple[tf_keras.Model, float]:
         pruned = tf_keras.models.clone_model(student)
         pruned.load_weights(str(saved))
     else:
-        data, steps = job.build_data(config.epoch_samples)
+        data, steps = job.build_data(student, config.epoch_samples)
         folder = job.work / "prune"
         folder.mkdir(exist_ok=True)
         pruned = prune_student(student, config, data, steps, job.labels.build_validation(), job.loss, folder)
@@ -149,7 +167,7 @@ def _prune(job: _Job, student: tf_keras.Model) -> tuple[tf_keras.Model, float]:
     return pruned, compute_sparsity(pruned, names)
 
 
-def _quantize(job: _Job, deploy: tf_keras.Model, views: NDArray[np.uint8]) -> dict[str, bytes]:
+def _quantize(job: _Job, student: tf_keras.Model, deploy: tf_keras.Model, views: NDArray[np.uint8]) -> dict[str, bytes]:
     """Int8 flatbuffers by the methods the recipe asks for: "ptq", "qat" or both."""
     config = job.recipe.quantize
     models = {}
@@ -157,7 +175,7 @@ def _quantize(job: _Job, deploy: tf_keras.Model, views: NDArray[np.uint8]) -> di
         models["ptq"] = convert_int8(deploy, views)
     if config.method in ("qat", "best"):
         wrapped = wrap_for_qat(deploy, views)
-        data, steps = job.build_data(config.epoch_samples)
+        data, steps = job.build_data(student, config.epoch_samples)
         folder = job.work / "qat"
         folder.mkdir(exist_ok=True)
         fit_config = FitConfig(epochs=config.epochs, learning_rate=config.learning_rate)

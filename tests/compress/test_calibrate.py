@@ -99,7 +99,7 @@ def test_few_photos_get_one_width_for_all() -> None:
 def test_too_few_photos_for_the_promise_get_the_largest_error() -> None:
     points = np.array([40.0, 50.0, 60.0])
     width = fit_interval(points, np.array([0.45, 0.38, 0.61]), 0.9)
-    assert width.y == (pytest.approx(12.0),)
+    assert width.y == pytest.approx((12.0,))
 
 
 @pytest.mark.parametrize("coverage", [0.5, 0.9])

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 pytest.importorskip("tensorflow")
-pytest.importorskip("tf_keras")
+tf_keras = pytest.importorskip("tf_keras")
 
-from compress.convert import convert_float
-from edge_runtime.interpreter import Interpreter
+from compress.convert import convert_float, convert_int8  # noqa: E402
+from compress.equalize import equalize_squeeze_excite  # noqa: E402
+from edge_runtime.interpreter import Interpreter  # noqa: E402
 
 SIZES = {"quality": 1, "attributes": 5, "category": 2, "style": 3}
 INT8_STEP = 1 / 256  # a sigmoid's output in int8
@@ -103,3 +104,24 @@ def test_black_white_and_extreme_views_are_answered(ptq_flatbuffer: bytes, float
     for flatbuffer in (ptq_flatbuffer, float_flatbuffer):
         for name, values in predict(flatbuffer, views.astype(np.uint8)).items():
             assert np.isfinite(values).all(), name
+
+
+def test_a_gate_that_training_put_to_sleep_stays_finite_and_loads(
+    deploy_student: Any, natural_views: np.ndarray
+) -> None:
+    """As weight decay leaves it: kernels of some channels exactly zero, and none of the others ever wakes."""
+    model = tf_keras.models.clone_model(deploy_student)
+    model.set_weights(deploy_student.get_weights())
+    reduce = model.get_layer("block6_se_reduce")
+    kernel, bias = reduce.get_weights()
+    kernel[..., ::2] = 0.0
+    reduce.set_weights([kernel, np.full_like(bias, -1e3)])
+    plain = np.asarray(model(natural_views.astype(np.float32), training=False)["quality"])
+    assert "block6_se_reduce" in equalize_squeeze_excite(model, natural_views)
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+    equalized = np.asarray(model(natural_views.astype(np.float32), training=False)["quality"])
+    np.testing.assert_allclose(equalized, plain, atol=1e-5)
+    flatbuffer = convert_int8(model, natural_views)
+    assert Interpreter(flatbuffer).count_delegate_partitions() == 1
+    found = predict(flatbuffer, natural_views)["quality"]
+    assert np.corrcoef(found[:, 0], plain[:, 0])[0, 1] > 0.9

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge_runtime.errors import UsageError
 from edge_runtime.views import make_view
 from train import features
 from train.data.degradations import Degradation

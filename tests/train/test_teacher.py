@@ -95,9 +95,7 @@ def test_weights_that_lie_elsewhere_now(teacher: Teacher, tmp_path: Path) -> Non
     finish_artifact(tmp_path, STAGE, asdict(teacher.config), [tmp_path / "here.npz"], time.time())
     with pytest.raises(UsageError, match=r"gone\.npz: there is no such weights file"):
         load_teacher(tmp_path)
-    np.savez(
-        tmp_path / "other.npz", **{f"{i:03d}": array + 1 for i, array in enumerate(teacher.backbone.get_weights())}
-    )
+    np.savez(tmp_path / "other.npz", np.zeros(3))
     with pytest.raises(UsageError, match=r"other\.npz is not the file"):
         load_teacher(tmp_path, str(tmp_path / "other.npz"))
     loaded = load_teacher(tmp_path, str(tmp_path / "here.npz"))

@@ -19,6 +19,7 @@ def build_pipeline(
     rows: NDArray[np.intp],
     batch_size: int,
     seed: int,
+    is_augmented: bool = True,
 ) -> tf.data.Dataset:
     """An endless dataset of batches (views float32 0-255, targets by head).
 
@@ -28,6 +29,7 @@ def build_pipeline(
         rows: which of the n to use; shuffled anew in each pass.
         batch_size: a last smaller batch is left out, for correlations within a batch need its full size.
         seed: of the order; the augmentation follows TensorFlow's global seed.
+        is_augmented: mirror and shift the views.
     """
     shape = views.shape[1:]
     names = list(targets)
@@ -52,7 +54,10 @@ def build_pipeline(
     dataset = tf.data.Dataset.from_tensor_slices(rows.astype(np.int64))
     dataset = dataset.shuffle(len(rows), seed=seed, reshuffle_each_iteration=True).repeat()
     dataset = dataset.batch(batch_size, drop_remainder=True)
-    return dataset.map(load, num_parallel_calls=2).map(augment, num_parallel_calls=2).map(cast).prefetch(4)
+    dataset = dataset.map(load, num_parallel_calls=2)
+    if is_augmented:
+        dataset = dataset.map(augment, num_parallel_calls=2)
+    return dataset.map(cast).prefetch(4)
 
 
 def augment_view(view: tf.Tensor) -> tf.Tensor:

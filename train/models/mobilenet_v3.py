@@ -96,10 +96,23 @@ LARGE = Variant(
 
 
 class Swish(layers.Layer):
-    """``x * sigmoid(x)``, written out so that the converter keeps the two operations that XNNPACK takes."""
+    """``x * sigmoid(x)``, written out so that the converter keeps the two operations that XNNPACK takes.
+
+    ``is_rounded`` rounds the sigmoid as the int8 file does, for quantisation-aware training.
+    """
+
+    def __init__(self, is_rounded: bool = False, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.is_rounded = is_rounded
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        return inputs * tf.sigmoid(inputs)
+        gate = tf.sigmoid(inputs)
+        if self.is_rounded:
+            gate = tf.quantization.fake_quant_with_min_max_args(gate, 0.0, 255 / 256, num_bits=8)
+        return inputs * gate
+
+    def get_config(self) -> dict[str, object]:
+        return {**super().get_config(), "is_rounded": self.is_rounded}
 
 
 def round_channels(channels: float, divisor: int = 8) -> int:
