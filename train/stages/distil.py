@@ -36,7 +36,8 @@ def distil(
         config: from ``train/configs/student*.toml``.
         labels_folder: artifact of ``label``.
         out: the artifact's folder.
-        weights: overrides ``config.student.weights``: a ``.npz``, "imagenet" or "random".
+        weights: overrides ``config.student.weights``: a ``.npz`` of the backbone, an earlier student's ``.h5``,
+            "imagenet" or "random".
         force: replace an artifact that is there.
 
     Returns:
@@ -133,6 +134,12 @@ def _build_spec(config: DistilConfig, labels: LabelledViews) -> StudentSpec:
 def _start_from(student: tf_keras.Model, config: DistilConfig, weights: str | None) -> None:
     source = weights or config.student.weights
     if source == "random":
+        return
+    if source.endswith(".h5"):
+        try:
+            student.load_weights(source)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{source}: these are no weights of this student: {error}") from error
         return
     if source != "imagenet":
         load_backbone_weights(student, Path(source))

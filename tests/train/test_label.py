@@ -1,0 +1,48 @@
+"""A degraded view never keeps its original's quality, where the fault is known to show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow")
+pytest.importorskip("keras")
+
+from edge_runtime.contract import ATTRIBUTE_NAMES
+from train.data.degradations import Degradation
+from train.data.manifest import Photo
+from train.data.samples import Sample
+from train.stages.label import QUALITY_LOST, hold_below_originals
+
+PHOTO = Photo("a.jpg", Path("a.jpg"), None, "", "", "g", "")
+ORIGINAL = Sample(PHOTO, "train", is_clean=True)
+
+
+def degrade(kind: str, strength: float) -> Sample:
+    return Sample(PHOTO, "train", is_clean=True, degradation=Degradation(kind, strength))
+
+
+def hold(samples: list[Sample], quality: list[float], known: bool = True) -> list[float]:
+    attributes = np.full((len(samples), len(ATTRIBUTE_NAMES)), 0.5 if known else np.nan, np.float32)
+    return hold_below_originals(samples, attributes, np.array(quality, np.float32)).tolist()
+
+
+def test_a_view_the_teacher_thinks_too_well_of_is_held_down() -> None:
+    samples = [ORIGINAL, degrade("underexposed", 0.5), degrade("defocus", 1.0)]
+    expected = [0.8, 0.8 * (1 - 0.5 * QUALITY_LOST["exposure"]), 0.8 * (1 - QUALITY_LOST["sharpness"])]
+    assert hold(samples, [0.8, 0.9, 0.8]) == pytest.approx(expected)
+
+
+def test_a_view_the_teacher_thinks_less_of_stays_where_it_is() -> None:
+    assert hold([ORIGINAL, degrade("sensor_noise", 0.5)], [0.8, 0.1]) == pytest.approx([0.8, 0.1])
+
+
+def test_a_fault_that_is_not_known_to_show_changes_nothing() -> None:
+    assert hold([ORIGINAL, degrade("undersaturated", 1.0)], [0.8, 0.9], known=False) == pytest.approx([0.8, 0.9])
+
+
+def test_a_good_framing_is_no_fault() -> None:
+    reframed = Sample(PHOTO, "train", is_clean=True, reframe_seed=1)
+    assert hold([ORIGINAL, reframed], [0.8, 0.9]) == pytest.approx([0.8, 0.9])
