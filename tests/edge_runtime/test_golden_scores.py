@@ -14,7 +14,10 @@ from edge_runtime import PhotoScorer
 from edge_runtime.formats import PHOTO_SUFFIXES
 
 GOLDEN_SCORES = Path(__file__).with_name("golden_scores.json")
-TOLERANCE_POINTS = 1.0  # other JPEG decoders and other CPUs' kernels round differently
+# The golden scores are those of LiteRT 2.1.1, which `pip install .` brings. 2.3.0 rounds some int8 operations the other
+# way: up to 1.4 points of quality and 3.1 of an attribute on these photos. Other CPUs' kernels are no different.
+TOLERANCE_POINTS = 2.0
+ATTRIBUTE_TOLERANCE_POINTS = 4.0
 
 
 def load_golden_scores() -> dict[str, dict]:
@@ -32,4 +35,4 @@ def test_golden_score(scorer: PhotoScorer, examples_dir: Path, name: str) -> Non
     golden = load_golden_scores()[name]
     score = scorer.score(examples_dir / name).to_dict()
     assert score["quality"] == pytest.approx(golden["quality"], abs=TOLERANCE_POINTS)
-    assert score["attributes"] == pytest.approx(golden["attributes"], abs=TOLERANCE_POINTS)
+    assert score["attributes"] == pytest.approx(golden["attributes"], abs=ATTRIBUTE_TOLERANCE_POINTS)
