@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_runtime.errors import PhotogateError
+from train.command import run_stage
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -16,23 +16,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _build_parser().parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # the losses' operations must match tf_keras
-    try:
-        arguments.run(arguments)
-    except PhotogateError as error:
-        print(f"python -m compress {arguments.stage}: {error}", file=sys.stderr)
-        return 2
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] in ("compress", "edge_runtime", "train"):
-            raise
-        print(
-            f"python -m compress {arguments.stage}: {error.name} is not installed: pip install '.[compress]'",
-            file=sys.stderr,
-        )
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; the same command resumes", file=sys.stderr)
-        return 130
-    return 0
+    return run_stage("compress", arguments)
 
 
 # The stages are imported when they run: --help must not wait for TensorFlow.

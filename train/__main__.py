@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_runtime.errors import PhotogateError
+from train.command import run_stage
 from train.data.adapters import ADAPTERS, adapt
 
 SHOWN_FILES = 5
@@ -23,22 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if arguments.stage == "distill":  # the student is a tf_keras model, and the losses' operations must match
         os.environ["KERAS_BACKEND"] = "tensorflow"
-    try:
-        arguments.run(arguments)
-    except PhotogateError as error:
-        print(f"python -m train {arguments.stage}: {error}", file=sys.stderr)
-        return 2
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] in ("edge_runtime", "train"):
-            raise
-        print(
-            f"python -m train {arguments.stage}: {error.name} is not installed: pip install '.[train]'", file=sys.stderr
-        )
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; the same command resumes", file=sys.stderr)
-        return 130
-    return 0
+    return run_stage("train", arguments)
 
 
 # The stages are imported when they run: --help must not wait for TensorFlow. The adapters need no more than Python.
