@@ -44,7 +44,7 @@ class RuntimeUnavailableError(PhotogateError):
 
 
 class PolicyError(PhotogateError):
-    """A policy file has an unknown key, a value out of range, or contradictory thresholds."""
+    """A policy or a rule pack has an unknown key, a value out of range, or limits that contradict each other."""
 
 
 class ManifestError(PhotogateError):

@@ -66,13 +66,16 @@ def test_wheel_holds_edge_runtime_and_nothing_else(wheel: Path) -> None:
 def test_wheel_holds_every_module_model_card_and_policy(wheel: Path, checkout: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if name.startswith("edge_runtime/")}
-    patterns = ("**/*.py", "py.typed", "models/*.tflite", "models/*.md", "gate/policies/*.toml")
+    data = ("models/*.tflite", "models/*.md", "gate/policies/*.toml", "gate/packs/*.toml", "gate/locale/**/*.[mp]o")
+    patterns = ("**/*.py", "py.typed", *data)
     wanted = {path for pattern in patterns for path in (checkout / "edge_runtime").glob(pattern)}
     assert packed == {path.relative_to(checkout).as_posix() for path in wanted}
     assert "edge_runtime/py.typed" in packed
     assert "edge_runtime/models/photogate-small.tflite" in packed
     assert "edge_runtime/models/photogate-small.md" in packed
     assert "edge_runtime/gate/policies/default.toml" in packed
+    assert "edge_runtime/gate/packs/ebay.toml" in packed
+    assert "edge_runtime/gate/locale/zh/LC_MESSAGES/photogate.mo" in packed
 
 
 def test_every_model_has_its_card(checkout: Path) -> None:

@@ -1,7 +1,8 @@
 """The command ``photogate``: finds the subcommand and turns what happens into an exit code.
 
 Exit codes: 0 all fine, 1 some inputs failed (or ``doctor`` found a fault), 2 wrong usage, or a model, policy or
-interpreter that cannot be used, 130 interrupted, 141 the reader of the output went away (``| head``).
+interpreter that cannot be used, 3 ``gate`` rejected a photo, 130 interrupted, 141 the reader of the output went away
+(``| head``).
 """
 
 from __future__ import annotations
@@ -58,16 +59,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _build_parser() -> argparse.ArgumentParser:
-    from edge_runtime.cli import doctor, models, score
+    from edge_runtime.cli import doctor, gate, models, rules, score
 
     parser = argparse.ArgumentParser(
         prog="photogate",
         description="Scores product photographs on this device: quality, attributes, a verdict and advice.",
-        epilog="Exit codes: 0 all fine, 1 some inputs failed, 2 wrong usage, or no usable model, policy, interpreter.",
+        epilog="Exit codes: 0 all fine, 1 some inputs failed, 2 wrong usage, or no usable model, policy, interpreter, "
+        "3 a photo was rejected (gate).",
     )
     parser.add_argument("--version", action="version", version=f"photogate {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     score.add_command(commands)
+    gate.add_command(commands)
+    rules.add_command(commands)
     models.add_command(commands)
     doctor.add_command(commands)
     return parser

@@ -1,50 +1,38 @@
-"""The reasons a photo can be marked down for, in words a seller understands; a policy file may use its own words."""
+"""The reasons a score can be marked down for: stable codes for programs, words from the catalogues for people."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from edge_runtime.gate.catalogue import load_catalogue
+from edge_runtime.result import Reason
 
-__all__ = ["REASON_TEXTS", "ReasonText"]
+__all__ = ["REASON_CODES", "build_reason"]
 
-
-@dataclass(frozen=True, slots=True)
-class ReasonText:
-    """A reason's stable ``code`` for programs, and its ``message`` and ``advice`` for people."""
-
-    code: str
-    message: str
-    advice: str
-
-
-REASON_TEXTS = {
-    "quality": ReasonText(
-        "low_quality",
-        "The photo as a whole looks worse than asked for.",
-        "Take it again by a window in daylight, hold still, and fill the picture with the product.",
-    ),
-    "sharpness": ReasonText(
-        "blurred",
-        "The photo is not sharp.",
-        "Tap the product to focus, rest the phone on something steady, and wipe the lens.",
-    ),
-    "noise": ReasonText(
-        "noisy",
-        "The photo is grainy.",
-        "Add light rather than letting the camera amplify it: move to a window or switch a lamp on; do not zoom.",
-    ),
-    "exposure": ReasonText(
-        "bad_exposure",
-        "The photo is too dark, too bright, or flat.",
-        "Tap the product to set the brightness; avoid a bright window behind it and direct sun on it.",
-    ),
-    "color": ReasonText(
-        "color_cast",
-        "The colours look tinted or pale.",
-        "Use one kind of light only, daylight at best, and set the white balance to automatic.",
-    ),
-    "composition": ReasonText(
-        "bad_composition",
-        "The product is badly framed.",
-        "Show the whole product in the middle, let it fill most of the picture, and clear the background.",
-    ),
+REASON_CODES = {
+    "quality": "low_quality",
+    "sharpness": "blurred",
+    "noise": "noisy",
+    "exposure": "bad_exposure",
+    "color": "color_cast",
+    "composition": "bad_composition",
 }
+
+
+def build_reason(
+    code: str,
+    attribute: str,
+    value: float,
+    limit: float,
+    language: str = "en",
+    message: str | None = None,
+    advice: str | None = None,
+) -> Reason:
+    """A reason with the catalogue's words, or with a policy's own ``message`` and ``advice`` where it has them."""
+    catalogue = load_catalogue(language)
+    return Reason(
+        code,
+        attribute,
+        value,
+        limit,
+        catalogue.say(f"{code}.message") if message is None else message,
+        catalogue.say(f"{code}.advice") if advice is None else advice,
+    )

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.contract import ATTRIBUTE_NAMES
-from edge_runtime.errors import PolicyError
+from edge_runtime.errors import PolicyError, UsageError
 from edge_runtime.gate.policy import evaluate, load_policy, parse_policy
+from edge_runtime.gate.weights import DEFAULT_WEIGHTS, compute_weighted_quality
 from edge_runtime.result import Attributes, ImageSize, Label, ModelInfo, Score, Timings
 
 POLICY = """
@@ -72,6 +73,56 @@ def test_reason_says_what_and_why() -> None:
     assert noisy.message == "Grain."
 
 
+def test_chinese_words_and_words_of_ones_own() -> None:
+    policy = parse_policy(POLICY, "shop.toml")
+    blurred, noisy = evaluate(build_score(70, sharpness=42, noise=12), policy, "zh").reasons
+    assert blurred.message == "照片不清晰。"
+    assert noisy.message == "Grain.", "a policy's own words stand in whatever language its author writes"
+    assert "噪点" not in noisy.message and "光线" in noisy.advice
+    with pytest.raises(UsageError, match="no messages in 'xx'"):
+        evaluate(build_score(0), policy, "xx")
+
+
+def test_required_attributes_are_reviewed_at_best() -> None:
+    required = parse_policy(POLICY.replace("minimum = 50", "minimum = 50\nrequired = true"), "shop.toml")
+    for points, quality, decision in (
+        (50, 90, "accept"),
+        (49.9, 90, "review"),
+        (49.9, 30, "reject"),
+        (19, 90, "reject"),
+    ):
+        assert evaluate(build_score(quality, sharpness=points), required).decision == decision
+    assert evaluate(build_score(90, noise=1), required).decision == "accept", "noise is not required"
+
+
+def test_default_weights() -> None:
+    assert sum(DEFAULT_WEIGHTS.values()) == pytest.approx(1.02)
+    assert DEFAULT_WEIGHTS["exposure"] == pytest.approx(0.15 + 0.12)
+    points = build_score(0, sharpness=40, noise=70, exposure=60, color=80, composition=0).attributes
+    expected = (0.61 * 40 + 0.07 * 70 + 0.27 * 60 + 0.07 * 80) / 1.02
+    assert compute_weighted_quality(points) == pytest.approx(expected)
+    same = build_score(0, **dict.fromkeys(ATTRIBUTE_NAMES, 37.0)).attributes
+    assert compute_weighted_quality(same) == pytest.approx(37)
+    assert compute_weighted_quality(points, {"sharpness": 1, "noise": 3}) == pytest.approx((40 + 210) / 4)
+    with pytest.raises(ValueError, match="add up to 0"):
+        compute_weighted_quality(points, {})
+
+
+@pytest.mark.parametrize(
+    ("sharpness", "decision"), [(60, "accept"), (59, "review"), (40.5, "review"), (40.4, "reject")]
+)
+def test_judged_by_the_weighted_quality(sharpness: float, decision: str) -> None:
+    text = "[quality]\njudged_by = 'weighted'\naccept_from = 60\nreject_below = 40.5\n[weights]\nsharpness = 2\n"
+    verdict = evaluate(build_score(99, sharpness=sharpness), parse_policy(text, "p.toml"))
+    assert verdict.decision == decision
+    if decision != "accept":
+        (reason,) = verdict.reasons
+        assert (reason.code, reason.attribute, reason.value) == ("low_quality", "weighted_quality", sharpness)
+    direct = parse_policy(text.replace("'weighted'", "'direct'"), "p.toml")
+    assert evaluate(build_score(99, sharpness=sharpness), direct).decision == "accept"
+    assert evaluate(build_score(10, sharpness=99), parse_policy(text, "p.toml")).decision == "accept"
+
+
 def test_default_policy_covers_every_attribute() -> None:
     policy = load_policy()
     assert policy.name == "default"
@@ -103,6 +154,19 @@ def test_default_policy_covers_every_attribute() -> None:
         ('name = "shop"', "name = 3", "write a text"),
         ('"Grain."', "[1]", "write a text"),
         ("accept_from = 60", "accept_from 60", "not TOML: .*line 4"),
+        ("[quality]", "[weigths]\nsharpness = 1\n[quality]", "'weigths' .*did you mean 'weights'"),
+        ("[quality]", "[weights]\nsharpnes = 1\n[quality]", r"'sharpnes' in \[weights\]; did you mean 'sharpness'"),
+        ("[quality]", "[weights]\nsharpness = -1\n[quality]", "outside 0 and more"),
+        ("[quality]", "[weights]\nsharpness = inf\n[quality]", "sharpness is inf"),
+        ("[quality]", "[weights]\nsharpness = 0\n[quality]", "weighs nothing"),
+        ("[quality]", "[weights]\n[quality]", "weighs nothing"),
+        ("accept_from = 60", "judged_by = 'weigthed'\naccept_from = 60", "did you mean 'weighted'"),
+        ("accept_from = 60", "judged_by = 1\naccept_from = 60", "write a text"),
+        ("minimum = 30", "minimum = 30\nrequired = 1", "write true or false"),
+        ("minimum = 50", "required = true", "no minimum to reach"),
+        ("[quality]", "[rules]\nchecked_elswhere = []\n[quality]", "did you mean 'checked_elsewhere'"),
+        ("[quality]", "[rules]\nchecked_elsewhere = ['watermarks']\n[quality]", "did you mean 'watermark'"),
+        ("[quality]", "[rules]\nchecked_elsewhere = 'text'\n[quality]", "write a list of texts"),
     ],
 )
 def test_faults(tmp_path: Path, old: str, new: str, message: str) -> None:

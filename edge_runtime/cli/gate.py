@@ -1,0 +1,150 @@
+"""``photogate gate``: photos and folders in, a verdict a photo out, with reasons and advice, in order."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edge_runtime.cli.inputs import expand_paths
+from edge_runtime.cli.progress import ProgressBar
+from edge_runtime.cli.tables import SCORE_COLUMNS, Column, build_writer
+from edge_runtime.errors import InputError
+from edge_runtime.gate import Gate, list_packs
+from edge_runtime.gate.catalogue import LANGUAGES, load_catalogue
+from edge_runtime.interpreter import quiet_native_log
+from edge_runtime.models import DEFAULT_MODEL, find_model
+from edge_runtime.result import ScoreFailure
+from edge_runtime.scorer import PhotoScorer
+
+__all__ = ["EXIT_REJECTED", "add_command", "run_gate"]
+
+EXIT_REJECTED = 3
+LINE_WIDTH = 118
+MARKS = ("broken", "score", "look", "advice")
+
+_BY_KEY = {column.key: column for column in SCORE_COLUMNS}
+GATE_COLUMNS = (
+    _BY_KEY["path"],
+    _BY_KEY["verdict"],
+    _BY_KEY["quality"],
+    Column("weighted", "weighted_quality", 8, lambda record: record["weighted_quality"], ".1f"),
+    *(_BY_KEY[key] for key in ("sharpness", "noise", "exposure", "color", "composition")),
+    Column("rules", "rules_passed", 5, lambda record: _count_passed(record)),
+    Column("ms", "total_ms", 7, lambda record: record["timings_ms"]["total"], ".1f"),
+    Column("", "reasons", 0, lambda record: " ".join(reason["code"] for reason in record["reasons"])),
+    Column("", "advice", 0, lambda record: " ".join(reason["advice"] for reason in record["reasons"])),
+    Column("", "policy", 0, lambda record: record["policy"]),
+    _BY_KEY["error_type"],
+    _BY_KEY["error_message"],
+)
+
+
+def add_command(commands: Any) -> None:
+    """Adds the command to argparse's subparsers."""
+    parser = commands.add_parser(
+        "gate",
+        help="accept, review or reject photos, with reasons and advice",
+        description="Judges photos by a policy and by the rules of marketplaces. A rule that could not be checked "
+        "never counts as passed: what would be accepted is then to be reviewed.",
+        epilog="Exit codes: 0 all fine, 1 some inputs failed, 2 wrong usage, or no usable model, policy, rule pack, "
+        "interpreter, 3 a photo was rejected (also if other inputs failed).",
+    )
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="a photo, or a folder of photos")
+    parser.add_argument(
+        "--rules",
+        action="append",
+        default=[],
+        metavar="PACK",
+        help=f"a marketplace's rules, {', '.join(list_packs())}, or a TOML file; may be given several times",
+    )
+    parser.add_argument("--policy", type=Path, metavar="P", help="a TOML file of limits (default: the built-in policy)")
+    parser.add_argument(
+        "--language", choices=LANGUAGES, default="en", help="of messages and advice (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--model",
+        default=DEFAULT_MODEL,
+        metavar="M",
+        help="an installed model's name or a .tflite file (default: %(default)s)",
+    )
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads (default: %(default)s)")
+    parser.add_argument(
+        "--format", choices=("table", "jsonl", "csv"), default="table", help="output (default: %(default)s)"
+    )
+    parser.add_argument("--recursive", action="store_true", help="look into folders inside folders, too")
+    parser.set_defaults(run=run_gate)
+
+
+def run_gate(options: argparse.Namespace) -> int:
+    """Judges what ``options.paths`` names.
+
+    Returns:
+        0; 3 if a photo was rejected, else 1 if an input failed.
+
+    Raises:
+        ModelError, PolicyError, RuntimeUnavailableError, UsageError: nothing can be judged at all.
+    """
+    with quiet_native_log():
+        scorer = PhotoScorer.from_file(find_model(options.model), options.threads)
+    gate = Gate(scorer, options.policy, options.rules, language=options.language)
+    inputs = list(expand_paths(options.paths, is_recursive=options.recursive))
+    names = [entry.path if isinstance(entry, ScoreFailure) else entry for entry in inputs]
+    writer = build_writer(options.format, sys.stdout, GATE_COLUMNS, names)
+    counts = dict.fromkeys(("accept", "review", "reject", "failed"), 0)
+    with scorer, ProgressBar(len(inputs)) as progress:
+        for entry in inputs:
+            record = entry.to_dict() if isinstance(entry, ScoreFailure) else _judge_one(gate, entry)
+            counts[record.get("verdict", "failed")] += 1
+            writer.write(record)
+            if options.format == "table":
+                _print_reasons(record, options.language)
+            progress.advance()
+    writer.close()
+    if options.format == "table":
+        summary = "{accept} accepted, {review} to review, {reject} rejected, {failed} failed".format(**counts)
+        packs = "".join(f", {pack.title} rules of {pack.as_of}" for pack in gate.packs)
+        print(f"{summary} (policy {gate.policy.name}{packs})", file=sys.stderr)
+    return EXIT_REJECTED if counts["reject"] else 1 if counts["failed"] else 0
+
+
+def _judge_one(gate: Gate, path: str) -> dict[str, Any]:
+    try:
+        return gate.judge(path).to_dict()
+    except InputError as error:
+        return ScoreFailure(path, error).to_dict()
+
+
+def _count_passed(record: Mapping[str, Any]) -> str:
+    """ "5/8": rules passed of those that apply; empty without rules."""
+    outcomes = record["rules"]
+    return f"{sum(outcome['state'] == 'passed' for outcome in outcomes)}/{len(outcomes)}" if outcomes else ""
+
+
+def _print_reasons(record: Mapping[str, Any], language: str) -> None:
+    """What weighs most first; reasons with one piece of advice, as for text and watermarks, share it."""
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for reason in sorted(record.get("reasons", ()), key=lambda reason: MARKS.index(_mark(reason))):
+        groups.setdefault((_mark(reason), reason["advice"]), []).append(reason)
+    words = {mark: load_catalogue(language).say(f"mark.{mark}") for mark in MARKS}
+    widest = max(map(len, words.values()))
+    # Chinese characters take two columns each.
+    line_width = LINE_WIDTH // 2 if language == "zh" else LINE_WIDTH
+    for (mark, advice), reasons in groups.items():
+        names = ", ".join(reason.get("rule") or reason["attribute"] for reason in reasons)
+        text = f"{words[mark]:<{widest}}  {names}: {' '.join(reason['message'] for reason in reasons)} {advice}"
+        # The extension in a message comes from a file's name, and the words perhaps from somebody's policy.
+        text = "".join(c if c.isprintable() else "?" for c in text)
+        print(textwrap.fill(text, line_width, initial_indent=" " * 4, subsequent_indent=" " * 12), flush=True)
+
+
+def _mark(reason: Mapping[str, Any]) -> str:
+    """What a reason is: a broken must, the model's score, a must that nobody checked, or a recommendation."""
+    if "rule" not in reason:
+        return "score"
+    if reason["state"] == "not_checked":
+        return "look"
+    return "broken" if reason["level"] == "must" else "advice"

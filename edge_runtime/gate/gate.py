@@ -1,0 +1,220 @@
+"""The gate: one photo in, one decision out, with every reason for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from time import perf_counter
+from types import MappingProxyType
+from typing import Any, cast
+
+import numpy as np
+from PIL import Image
+
+from edge_runtime.decode import DecodedPhoto, decode_image, decode_photo
+from edge_runtime.errors import InputError, UsageError
+from edge_runtime.gate.catalogue import load_catalogue
+from edge_runtime.gate.check_names import CHECKS
+from edge_runtime.gate.checks import RuleOutcome, check_rule
+from edge_runtime.gate.evidence import Evidence, FileFacts
+from edge_runtime.gate.overlay import OVERLAY_CHECKS, OverlayDetector
+from edge_runtime.gate.policy import Policy, evaluate, load_policy
+from edge_runtime.gate.rule_reasons import RuleReason, build_rule_reason
+from edge_runtime.gate.rules import RulePack, load_pack
+from edge_runtime.gate.toml_table import find_near
+from edge_runtime.gate.weights import compute_weighted_quality
+from edge_runtime.result import Decision, ImageSize, Reason, Score, ScoreFailure, Timings
+from edge_runtime.scorer import Photo, PhotoScorer
+from edge_runtime.views import make_view
+
+__all__ = ["Gate", "GateResult"]
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """What the gate says about one photo.
+
+    Attributes:
+        decision: "accept", "review" or "reject".
+        reasons: the score's, as ``evaluate`` gives them, then the rules', in the order of the packs.
+        score: the model's answer.
+        weighted_quality: the weighted mean of the attributes, 0-100, whichever quality the policy judges by.
+        outcomes: of every rule that applies today, with its pack.
+        policy: the policy's name.
+        rules_ms: time that the rules took, in milliseconds.
+    """
+
+    decision: Decision
+    reasons: tuple[Reason | RuleReason, ...]
+    score: Score
+    weighted_quality: float
+    outcomes: tuple[tuple[RulePack, RuleOutcome], ...]
+    policy: str
+    rules_ms: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """One JSON object: the score's, with verdict, weighted quality, reasons and the outcome of every rule."""
+        document = self.score.to_dict()
+        timings = document["timings_ms"]
+        timings["rules"] = round(self.rules_ms, 2)
+        timings["total"] = round(timings["total"] + self.rules_ms, 2)
+        first = {"path": document.pop("path")} if "path" in document else {}
+        return {
+            **first,
+            "verdict": self.decision,
+            "quality": document.pop("quality"),
+            "weighted_quality": round(self.weighted_quality, 1),
+            **{key: document.pop(key) for key in ("interval", "interval_coverage", "band", "attributes")},
+            "category": document.pop("category"),
+            "style": document.pop("style"),
+            "reasons": [reason.to_dict() for reason in self.reasons],
+            "rules": [outcome.to_dict(pack.name) for pack, outcome in self.outcomes],
+            "policy": self.policy,
+            **document,
+        }
+
+
+class Gate:
+    """Decides about photos by a policy and, if wanted, the rules of marketplaces.
+
+    The stricter of the two wins. A photo that breaks a must of a pack is rejected. A must that could not be checked
+    makes an accepted photo one to review, for nobody has looked, unless the policy lists that check under
+    ``checked_elsewhere``. What a pack only recommends adds reasons and changes nothing.
+    """
+
+    def __init__(
+        self,
+        scorer: PhotoScorer,
+        policy: Policy | str | Path | None = None,
+        rules: Sequence[RulePack | str | Path] = (),
+        *,
+        language: str = "en",
+        detectors: Mapping[str, OverlayDetector] = MappingProxyType({}),
+        today: date | None = None,
+    ) -> None:
+        """Reads what there is to read.
+
+        Args:
+            scorer: scores the photos; it stays its owner's to close.
+            policy: a policy, or its file; None: the default policy.
+            rules: packs, their files, or names as "ebay".
+            language: of messages and advice: "en" or "zh".
+            detectors: for the checks "text" and "watermark", by these names; without one they are "not checked".
+            today: the day that decides which rules apply; None: the day of each call.
+
+        Raises:
+            PolicyError: the policy or a pack cannot be used.
+            UsageError: an unknown language, a detector for another check, or the same pack twice.
+        """
+        load_catalogue(language)
+        for name in detectors:
+            if name not in OVERLAY_CHECKS:
+                raise UsageError(f"no detector can be given for {name!r}; {find_near(name, OVERLAY_CHECKS)}")
+        self._scorer = scorer
+        self.policy = policy if isinstance(policy, Policy) else load_policy(policy)
+        self.packs = tuple(pack if isinstance(pack, RulePack) else load_pack(pack) for pack in rules)
+        names = [pack.name for pack in self.packs]
+        if len(set(names)) != len(names):
+            raise UsageError(f"two rule packs have one name ({', '.join(names)}); leave one out or rename it")
+        self.language = language
+        self._detectors = detectors
+        self._today = today
+        self._needs_pixels = any(CHECKS[rule.check].needs_pixels for pack in self.packs for rule in pack.rules)
+
+    def judge(self, photo: Photo, color_order: str = "rgb") -> GateResult:
+        """Decides about one photo.
+
+        Args:
+            photo: as for ``PhotoScorer.score``, whose score is the same.
+            color_order: of a frame: "rgb" or "bgr".
+
+        Raises:
+            InputError: the photo cannot be read or decoded.
+            UsageError: the scorer is closed.
+        """
+        score, image, box = self._score(photo, color_order)
+        started = perf_counter()
+        verdict = evaluate(score, self.policy, self.language)
+        outcomes = []
+        if self.packs:
+            evidence = Evidence(score.image, FileFacts.read(photo), image, box)
+            outcomes = list(self._check(evidence))
+        reasons: list[Reason | RuleReason] = list(verdict.reasons)
+        decision = verdict.decision
+        for pack, outcome in outcomes:
+            if outcome.state == "passed":
+                continue
+            is_must = outcome.level == "must"
+            if outcome.state == "failed" or is_must:
+                reasons.append(build_rule_reason(outcome, pack, self.language))
+            if outcome.state == "failed" and is_must:
+                decision = "reject"
+            elif is_must and decision == "accept" and outcome.rule.check not in self.policy.checked_elsewhere:
+                decision = "review"
+        return GateResult(
+            decision,
+            tuple(reasons),
+            score,
+            compute_weighted_quality(score.attributes, self.policy.weights),
+            tuple(outcomes),
+            self.policy.name,
+            1e3 * (perf_counter() - started),
+        )
+
+    def judge_many(self, photos: Iterable[Photo], color_order: str = "rgb") -> Iterator[GateResult | ScoreFailure]:
+        """Decides about photos one after another, lazily and in order; one that fails does not stop the others.
+
+        Yields:
+            A GateResult, or a ScoreFailure with the path (or "#index") and the error.
+        """
+        for index, photo in enumerate(photos):
+            try:
+                yield self.judge(photo, color_order)
+            except InputError as error:
+                is_path = isinstance(photo, (str, os.PathLike))
+                yield ScoreFailure(os.fspath(cast("str", photo)) if is_path else f"#{index}", error)
+
+    def _check(self, evidence: Evidence) -> Iterator[tuple[RulePack, RuleOutcome]]:
+        today = self._today or date.today()
+        for pack in self.packs:
+            for rule in pack.rules:
+                level = rule.level_on(today)
+                if level is not None:
+                    yield pack, check_rule(rule, level, evidence, self._detectors, today)
+
+    def _score(
+        self, photo: Photo, color_order: str
+    ) -> tuple[Score, Image.Image | None, tuple[float, float, float, float] | None]:
+        """The score and, if a rule asks for pixels, the picture: decoding takes longest, so it is done once."""
+        if not self._needs_pixels:
+            return self._scorer.score(photo, color_order), None, None
+        if isinstance(photo, np.ndarray):
+            score = self._scorer.score(photo, color_order)
+            return score, Image.fromarray(photo if color_order == "rgb" else photo[..., ::-1].copy()), None
+        started = perf_counter()
+        spec = self._scorer.contract.view
+        if isinstance(photo, Image.Image):
+            decoded = decode_image(photo)
+        elif isinstance(photo, (str, os.PathLike, bytes, bytearray, memoryview)):
+            decoded = decode_photo(photo, spec)
+        else:
+            return self._scorer.score(photo, color_order), None, None  # raises, with the words for it
+        return self._score_decoded(decoded, photo, started), decoded.image, decoded.box
+
+    def _score_decoded(self, decoded: DecodedPhoto, photo: object, started: float) -> Score:
+        """Bit for bit what the scorer says of the photo: a frame of the view's own size is the view."""
+        decoded_at = perf_counter()
+        view = make_view(decoded.image, self._scorer.contract.view, decoded.box)
+        prepared_at = perf_counter()
+        score = self._scorer.score(view)
+        timings = Timings(
+            1e3 * (decoded_at - started),
+            1e3 * (prepared_at - decoded_at) + score.timings.preprocess_ms,
+            score.timings.inference_ms,
+            1e3 * (perf_counter() - started),
+        )
+        path = os.fspath(photo) if isinstance(photo, (str, os.PathLike)) else None
+        return replace(score, path=path, image=ImageSize(decoded.width_px, decoded.height_px), timings=timings)

@@ -1,0 +1,131 @@
+"""The background's colour, read from the photo's rim: one colour, or a shade that changes slowly across the photo.
+
+Nearly all of a catalogue picture's rim has one colour. A sheet of paper by a window is lighter on one side: there a
+quadratic surface is fitted to the rim, by least squares on the three quarters of it that fit best.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["PLAIN_LEVELS", "Rim", "read_rim"]
+
+RIM_SHARE = 0.02  # of the shorter side: how deep the rim reaches
+COLOR_BIN = 16  # levels; the commonest colour is found in bins of this width
+PLAIN_LEVELS = 12  # rim pixels within this distance of the model count as background
+PLAIN_SHARE = 0.7  # of the rim at least: a product may leave the picture on one side, a room fills all four
+FIT_POINTS = 2000  # of the rim: six coefficients need no more
+FIT_SHARE = 0.75
+FIT_ROUNDS = 6
+BRIGHT_PERCENTILE = 90.0
+NOISE_FACTOR = 2.0  # times the 75th percentile: about the 98th of noise, but untouched by the product's blurred edge
+
+
+@dataclass(frozen=True, slots=True)
+class Rim:
+    """What the rim says about the background.
+
+    Attributes:
+        color: RGB, the commonest along the rim.
+        plain_share: share (0-1) of the rim within 12 levels of the background's model.
+        is_plain: at least 70 % of the rim is.
+        surface: the model where one colour is not enough: float32 (6, 3), see ``distance``; else None.
+        noise: how far the background strays from the model, in levels; nearly all of it stays within.
+        level: median over the rim of each pixel's darkest channel, 0-255.
+        bright: the level of that channel which only a tenth of the rim exceeds.
+        background: RGB uint8 (n, 3), the rim's pixels that the model fits.
+    """
+
+    color: tuple[int, int, int]
+    plain_share: float
+    is_plain: bool
+    surface: NDArray[np.float32] | None
+    noise: float
+    level: float
+    bright: float
+    background: NDArray[np.uint8]
+
+    def distance(self, picture: NDArray[np.uint8]) -> NDArray[np.int16]:
+        """How far each pixel is from the background: the largest difference of the three channels, in levels.
+
+        Args:
+            picture: RGB uint8 (height, width, 3), the one that the rim was read from.
+        """
+        height, width, _ = picture.shape
+        x, y = _axes(width), _axes(height)[:, np.newaxis]
+        farthest = np.zeros((height, width), np.int16)
+        # A channel at a time: that is three times as fast as all at once.
+        for channel in range(3):
+            model: NDArray[np.int16] = np.array(self.color[channel], np.int16)
+            if self.surface is not None:
+                c = self.surface[:, channel]
+                values = (c[0] + c[1] * x + c[3] * x * x) + (c[2] + c[5] * x) * y + c[4] * y * y
+                model = values.round().clip(0, 255).astype(np.int16)
+            np.maximum(farthest, np.abs(picture[..., channel].astype(np.int16) - model), out=farthest)
+        return farthest
+
+
+def read_rim(picture: NDArray[np.uint8]) -> Rim:
+    """Reads the rim of a picture, RGB uint8 (height, width, 3)."""
+    height, width, _ = picture.shape
+    depth = max(2, round(RIM_SHARE * min(height, width)))
+    is_rim = np.ones((height, width), bool)
+    is_rim[depth : height - depth, depth : width - depth] = False
+    rows, columns = np.nonzero(is_rim)
+    pixels = picture[rows, columns]
+    color = _commonest_color(pixels)
+    distances = np.abs(pixels.astype(np.int16) - color).max(axis=-1)
+    surface = None
+    if (distances <= PLAIN_LEVELS).mean() < PLAIN_SHARE:
+        terms = _terms(_axes(width)[columns], _axes(height)[rows])
+        surface = _fit_surface(terms, pixels)
+        distances = np.abs(terms @ surface - pixels).max(axis=-1)
+    is_background = distances <= PLAIN_LEVELS
+    plain_share = float(is_background.mean())
+    darkest = pixels.min(axis=-1)
+    red, green, blue = (int(channel) for channel in color)
+    return Rim(
+        (red, green, blue),
+        plain_share,
+        plain_share >= PLAIN_SHARE,
+        surface,
+        NOISE_FACTOR * float(np.percentile(distances[is_background], 75)) if is_background.any() else 0.0,
+        float(np.median(darkest)),
+        float(np.percentile(darkest, BRIGHT_PERCENTILE)),
+        pixels[is_background],
+    )
+
+
+def _axes(size: int) -> NDArray[np.float32]:
+    """Coordinates along a side, from -1 to 1: small numbers keep the fit well conditioned."""
+    return np.linspace(-1, 1, size, dtype=np.float32)
+
+
+def _terms(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1)
+
+
+def _fit_surface(terms: NDArray[np.float32], pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    step = max(1, len(pixels) // FIT_POINTS)
+    terms, colors = terms[::step], pixels[::step].astype(np.float32)
+    is_kept = np.ones(len(terms), bool)
+    surface = np.zeros((terms.shape[1], 3), np.float32)
+    for _ in range(FIT_ROUNDS):
+        surface = np.linalg.lstsq(terms[is_kept], colors[is_kept], rcond=None)[0].astype(np.float32)
+        residuals = np.abs(terms @ surface - colors).max(axis=-1)
+        is_kept = residuals <= max(PLAIN_LEVELS / 2, float(np.quantile(residuals, FIT_SHARE)))
+    return surface
+
+
+def _commonest_color(pixels: NDArray[np.uint8]) -> NDArray[np.int16]:
+    """Median of the pixels in and around the fullest bin."""
+    bins = pixels // COLOR_BIN
+    codes = (bins[:, 0].astype(np.int32) << 8) | (bins[:, 1].astype(np.int32) << 4) | bins[:, 2]
+    fullest = int(np.bincount(codes, minlength=4096).argmax())
+    center = np.array([fullest >> 8, fullest >> 4 & 15, fullest & 15], np.int16)
+    near = (np.abs(bins.astype(np.int16) - center) <= 1).all(axis=-1)
+    color: NDArray[np.int16] = np.median(pixels[near], axis=0).round().astype(np.int16)
+    return color

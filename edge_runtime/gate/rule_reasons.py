@@ -1,0 +1,105 @@
+"""Outcomes of rules in words: numbers with their units, the marketplace's name, and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from edge_runtime.gate.catalogue import load_catalogue
+from edge_runtime.gate.check_names import CHECKS
+from edge_runtime.gate.checks import RuleOutcome, State
+from edge_runtime.gate.rules import Level, RulePack
+
+__all__ = ["RuleReason", "build_rule_reason"]
+
+MOST_DECIMALS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RuleReason:
+    """Why a rule does not simply pass.
+
+    Attributes:
+        code: stable, for programs; begins with "not_checked" if that is what happened.
+        rule: "pack/rule".
+        level: "must" or "should".
+        state: "failed" or "not_checked".
+        value, limit: measured and asked, in the check's unit or in words; None: there is none.
+        message, advice: for people.
+    """
+
+    code: str
+    rule: str
+    level: Level
+    state: State
+    value: float | str | None
+    limit: float | str | None
+    message: str
+    advice: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The reason's JSON object; numbers rounded to three decimals."""
+        value, limit = (round(x, MOST_DECIMALS) if isinstance(x, float) else x for x in (self.value, self.limit))
+        return {
+            "code": self.code,
+            "rule": self.rule,
+            "level": self.level,
+            "state": self.state,
+            "value": value,
+            "limit": limit,
+            "message": self.message,
+            "advice": self.advice,
+        }
+
+
+def build_rule_reason(outcome: RuleOutcome, pack: RulePack, language: str = "en") -> RuleReason:
+    """The reason for an outcome that is not "passed".
+
+    Raises:
+        UsageError: there is no catalogue for ``language``.
+    """
+    catalogue = load_catalogue(language)
+    rule = outcome.rule
+    unit = "%" if rule.check == "border" else CHECKS[rule.check].unit
+    low, high = (outcome.spread.low, outcome.spread.high) if outcome.spread else (None, None)
+    nothing = catalogue.say("rule.nothing")
+    words = {
+        "title": pack.title,
+        "asks": catalogue.say(f"asks.{outcome.level}"),
+        "check": catalogue.say(f"check.{rule.check}"),
+        "value": _show(outcome.value, outcome.limit, unit, nothing),
+        "limit": _show(outcome.limit, None, unit, nothing),
+        "low": _show(low, outcome.limit, unit, nothing),
+        "high": _show(high, outcome.limit, unit, nothing),
+        "format": outcome.format,
+    }
+    message = catalogue.say(f"{outcome.code}.message", **words)
+    if outcome.later is not None:
+        message += " " + catalogue.say("rule.later", date=outcome.later.isoformat())
+    return RuleReason(
+        outcome.code,
+        f"{pack.name}/{rule.name}",
+        outcome.level,
+        outcome.state,
+        outcome.value,
+        outcome.limit,
+        message,
+        catalogue.say(f"{outcome.code}.advice", **words),
+    )
+
+
+def _show(value: float | str | None, limit: float | str | None, unit: str, nothing: str) -> str:
+    """A number with as few decimals as tell it from the limit: 84.96 % under a limit of 85 must not read 85."""
+    if value is None or value == "":
+        return nothing
+    if isinstance(value, str):
+        return value
+    text = f"{value:.0f}"
+    for decimals in range(MOST_DECIMALS + 1):
+        text = f"{value:.{decimals}f}"
+        # A ratio, or a few percent, says too little without decimals.
+        is_rough = abs(value) < 10 and float(text) != round(value, 1)
+        if not is_rough and (not isinstance(limit, float) or value == limit or float(text) != limit):
+            break
+    # Levels are a bare number on a scale that the message names.
+    return text if unit in ("", "levels") else f"{text} {unit}"
