@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from tqdm import tqdm
@@ -20,13 +21,16 @@ __all__ = [
     "PredictQuality",
     "compute_accuracies",
     "compute_accuracy",
+    "load_part",
     "load_rated_photos",
     "predict_all",
+    "thin_out",
 ]
 
 PredictQuality = Callable[[Path], float]
 """A photo's file → the model's score, on any scale that rises with quality."""
 
+Entry = TypeVar("Entry")
 MIN_PHOTOS = 3  # a correlation of two points is always 1 or -1 and says nothing
 
 
@@ -59,28 +63,45 @@ SUBSETS: Mapping[str, Callable[[Photo], bool]] = {
 }
 
 
-def load_rated_photos(manifests: Sequence[Path], part: str, seed: int, limit: int | None = None) -> list[Photo]:
-    """The rated photos of one part of the split.
+def load_part(manifests: Sequence[Path], part: str, seed: int) -> list[Photo]:
+    """All photos of one part of the split, rated or not.
 
     Args:
         manifests: read as one list.
         part: "test", "validation" or "train".
         seed: of the split; must be the one the models were trained with, or test photos were trained on.
+
+    Raises:
+        ManifestError: a manifest is faulty.
+    """
+    photos = load_manifests(manifests)
+    side_of = assign_split(photos, seed)
+    return [photo for photo in photos if side_of[photo.file] == part]
+
+
+def thin_out(photos: Sequence[Entry], limit: int | None) -> list[Entry]:
+    """At most ``limit`` photos, evenly spaced over the list; None: all."""
+    if limit is None or limit >= len(photos):
+        return list(photos)
+    return [photos[index] for index in np.linspace(0, len(photos) - 1, limit).round().astype(int)]
+
+
+def load_rated_photos(manifests: Sequence[Path], part: str, seed: int, limit: int | None = None) -> list[Photo]:
+    """The rated photos of one part of the split.
+
+    Args:
+        manifests, part, seed: as for :func:`load_part`.
         limit: keep this many at most, evenly spaced over the list.
 
     Raises:
         ManifestError: a manifest is faulty.
         UsageError: no rated photo is left.
     """
-    photos = load_manifests(manifests)
-    side_of = assign_split(photos, seed)
-    rated = [photo for photo in photos if photo.mos is not None and side_of[photo.file] == part]
+    rated = [photo for photo in load_part(manifests, part, seed) if photo.mos is not None]
     if not rated:
         names = ", ".join(str(path) for path in manifests)
         raise UsageError(f"{names}: no rated photo in part {part!r} (split seed {seed}); fill the column mos")
-    if limit is not None and limit < len(rated):
-        rated = [rated[index] for index in np.linspace(0, len(rated) - 1, limit).round().astype(int)]
-    return rated
+    return thin_out(rated, limit)
 
 
 def predict_all(photos: Sequence[Photo], predict: PredictQuality, label: str) -> list[float]:

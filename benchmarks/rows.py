@@ -147,6 +147,6 @@ def _find_model(artifact: Path, key: str) -> Path:
         found = [path for path in found if not path.name.endswith(others)]
     if len(found) > 1:
         raise UsageError(f"{artifact}: several files could be the {key} row: {', '.join(path.name for path in found)}")
-    if not found and key == "int8" and artifact == REFERENCE:
+    if not found and key == "int8" and artifact.resolve() == REFERENCE.resolve():
         return find_model(DEFAULT_MODEL)  # it lies in the package and is not kept twice
     return found[0] if found else artifact / f"{artifact.name}{ARTIFACT_ENDINGS[key]}"

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from edge_runtime.contract import ModelContract, PiecewiseLinear, ViewSpec, pack_model
+from benchmarks.accuracy_report.photos import ScoredPhoto
+from edge_runtime import Score
+from edge_runtime.contract import ATTRIBUTE_NAMES, ModelContract, PiecewiseLinear, ViewSpec, pack_model
+from edge_runtime.result import Attributes, ImageSize, Label, ModelInfo, Timings
+from train.data.manifest import Photo
 
 BRIGHTNESSES = (20, 50, 80, 110, 140, 170, 200, 230)
 SIZE_PX = 32
@@ -80,3 +86,60 @@ def brightness_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (artifact / name).write_bytes(pack_model(flatbuffer, contract))
     (artifact / "provenance.json").write_text('{"split_seed": 7}', encoding="utf-8")
     return artifact
+
+
+@pytest.fixture(scope="session")
+def build_score() -> Callable[..., Score]:
+    """Makes a Score from quality and whichever attributes differ from 100, all in points."""
+
+    def build(
+        quality: float, size: tuple[int, int] = (640, 640), half_width: float = 5.0, **attributes: float
+    ) -> Score:
+        return Score(
+            quality=quality,
+            band="medium",
+            interval=(quality - half_width, quality + half_width),
+            interval_coverage=0.9,
+            attributes=Attributes(*(attributes.get(name, 100.0) for name in ATTRIBUTE_NAMES)),
+            category=Label("unknown", 0.0),
+            style=Label("unknown", 0.0),
+            image=ImageSize(*size),
+            timings=Timings(0.0, 0.0, 0.0, 0.0),
+            model=ModelInfo("built", "1", "", ""),
+        )
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def build_scored(build_score: Callable[..., Score]) -> Callable[..., ScoredPhoto]:
+    """Makes a ScoredPhoto of the models "float" and "int8" without a file; further arguments are the Photo's fields."""
+
+    def build(
+        index: int,
+        mos: float | None,
+        quality: float,
+        other: float | None = None,
+        brightness: float = 100.0,
+        **fields: Any,
+    ) -> ScoredPhoto:
+        file = fields.pop("file", f"{index}.jpg")
+        extra = fields.pop("extra", {})
+        values = {"category": "", "style": "", "group": f"group{index}", "licence": "", **fields}
+        photo = Photo(file, Path("/photos") / file, mos, extra=extra, **values)
+        scores = {"float": build_score(quality if other is None else other), "int8": build_score(quality)}
+        return ScoredPhoto(photo, scores, brightness)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def product_photo(tmp_path_factory: pytest.TempPathFactory) -> Photo:
+    """A coloured, textured product in the middle of a white picture, in a PNG file."""
+    rng = np.random.default_rng(3)
+    pixels = np.full((400, 400, 3), 250, dtype=np.uint8)
+    texture = rng.integers(0, 80, (24, 24, 3), dtype=np.uint8).repeat(10, axis=0).repeat(10, axis=1)
+    pixels[80:320, 80:320] = texture + np.array([120, 60, 30], dtype=np.uint8)
+    path = tmp_path_factory.mktemp("product") / "product.png"
+    Image.fromarray(pixels).save(path)
+    return Photo("product.png", path, 0.9, "", "", "product", "CC0", source="Studio")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.rows import ROW_KEYS, build_rows, read_split_seed
+from benchmarks.rows import REFERENCE, ROW_KEYS, build_rows, read_split_seed
 from edge_runtime.errors import UsageError
 
 
@@ -66,3 +66,11 @@ def test_the_seed_comes_from_the_provenance(tmp_path: Path) -> None:
     (tmp_path / "provenance.json").write_text("{", encoding="utf-8")
     with pytest.raises(UsageError, match="pass --seed"):
         read_split_seed(tmp_path)
+
+
+def test_the_record_of_the_shipped_model_is_known_by_any_way_to_its_folder(tmp_path: Path) -> None:
+    way = tmp_path / "record"
+    way.symlink_to(REFERENCE, target_is_directory=True)
+    for artifact in (REFERENCE, way):
+        (row,) = build_rows(["int8"], artifact, tmp_path, tmp_path)
+        assert row.path is not None and row.path.parent.name == "models", "its int8 file lies in the package"

@@ -1,0 +1,85 @@
+"""Sizes, encodings and turns, with a model that sees only one of them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.accuracy_report.invariance import measure_invariance, summarise, write_jpeg
+from benchmarks.accuracy_report.photos import ScoredPhoto
+from edge_runtime import Score
+from edge_runtime.decode import decode_photo
+from train.data.manifest import Photo
+
+
+class _SizeScorer:
+    """Gives a point for every 0.1 megapixels, and 50 more where the left half is brighter than the right."""
+
+    def __init__(self, build_score: Callable[..., Score]) -> None:
+        self._build_score = build_score
+
+    def score(self, photo: bytes) -> Score:
+        picture = decode_photo(photo)
+        grey = np.asarray(picture.image.convert("L"), dtype=np.float64)
+        left, right = np.array_split(grey, 2, axis=1)
+        points = picture.width_px * picture.height_px / 1e5 + (50.0 if left.mean() > right.mean() else 0.0)
+        return self._build_score(points, (picture.width_px, picture.height_px))
+
+
+@pytest.fixture
+def gradient_photo(tmp_path: Path) -> Photo:
+    """2.4 megapixels, bright on the left, dark on the right."""
+    row = np.linspace(230, 30, 2000).astype(np.uint8)
+    pixels = np.broadcast_to(row[None, :, None], (1200, 2000, 3))
+    Image.fromarray(np.ascontiguousarray(pixels)).save(tmp_path / "photo.png")
+    return Photo("photo.png", tmp_path / "photo.png", None, "", "", "g", "")
+
+
+def test_each_change_is_measured_against_what_it_changes(
+    gradient_photo: Photo, build_score: Callable[..., Score]
+) -> None:
+    scorer: Any = _SizeScorer(build_score)
+    scored = [ScoredPhoto(gradient_photo, {"m": scorer.score(gradient_photo.path.read_bytes())}, 0.0)]
+    found = measure_invariance(scored, {"m": scorer}, limit=5)
+    assert (found["photos"], found["large_photos"]) == (1, 1)
+    tables = found["models"]["m"]
+    assert set(tables["sizes"]) == {"2 MP", "1 MP", "0.3 MP", "0.12 MP"}, "what the photo has that much for"
+    assert set(tables["enlarged"]) == {"12 MP", "3 MP"}
+    assert tables["sizes"]["1 MP"]["max_points"] == pytest.approx(14.0, abs=0.1)
+    assert tables["enlarged"]["12 MP"]["max_points"] == pytest.approx(96.0, abs=0.2)
+    assert tables["spread"]["spread"]["max_points"] == pytest.approx(21.0, abs=0.1), "from 2.4 down to 0.3, not 0.12"
+    assert tables["encodings"]["JPEG 95"]["max_points"] == tables["encodings"]["JPEG 85"]["max_points"] == 0.0
+    assert tables["encodings"]["mirrored"]["max_points"] == pytest.approx(50.0)
+    assert tables["encodings"]["turned by EXIF"]["max_points"] == 0.0, "the runtime turns it upright"
+
+
+def test_large_photos_are_taken_first(build_score: Callable[..., Score], tmp_path: Path) -> None:
+    scored = []
+    for index, side in enumerate((100, 1100, 120, 140)):
+        path = tmp_path / f"{index}.png"
+        Image.new("RGB", (side, side), (90, 90, 90)).save(path)
+        scored.append(
+            ScoredPhoto(Photo(path.name, path, None, "", "", "g", ""), {"m": build_score(0, (side, side))}, 0)
+        )
+    scorer: Any = _SizeScorer(build_score)
+    found = measure_invariance(scored, {"m": scorer}, limit=2)
+    assert (found["photos"], found["large_photos"]) == (2, 1)
+
+
+def test_summary_is_of_absolute_differences() -> None:
+    assert summarise([-3.0, 1.0, 2.0]) == {
+        "photos": 3, "p50_points": 2.0, "p90_points": pytest.approx(2.8), "max_points": 3.0,
+    }  # fmt: skip
+
+
+def test_orientation_is_written_into_the_file() -> None:
+    content = write_jpeg(Image.new("RGB", (40, 20)), orientation=6)
+    with Image.open(io.BytesIO(content)) as image:
+        assert image.size == (40, 20)
+    assert decode_photo(content).image.size == (20, 40)
