@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edge_runtime.errors import UsageError
 from train.command import run_stage
 from train.data.adapters import ADAPTERS, adapt
 
@@ -21,7 +22,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    if arguments.stage == "distill":  # the student is a tf_keras model, and the losses' operations must match
+    if arguments.stage in (
+        "distill",
+        "search",
+    ):  # the student is a tf_keras model, and the losses' operations must match
         os.environ["KERAS_BACKEND"] = "tensorflow"
     return run_stage("train", arguments)
 
@@ -66,6 +70,31 @@ def _run_distil(arguments: argparse.Namespace) -> None:
     config = load_config(arguments.config, DistilConfig)
     metrics = distil(config, arguments.labels, arguments.out, weights=arguments.weights, force=arguments.force)
     _print_metrics(metrics)
+
+
+def _run_search(arguments: argparse.Namespace) -> None:
+    from train.config import DistilConfig, TeacherConfig, load_config
+    from train.stages.distil import distil
+    from train.stages.fit_teacher import fit_teacher
+    from train.stages.search import load_space, search
+
+    config: Any
+    if (arguments.labels is None) == (arguments.data is None):
+        raise UsageError("pass --data to search for a teacher, or --labels to search for a student")
+    if arguments.labels is not None:
+        config = load_config(arguments.config, DistilConfig)
+
+        def run(settings: Any, out: Path) -> object:
+            return distil(settings, arguments.labels, out, weights=arguments.weights)
+    else:
+        config = load_config(arguments.config, TeacherConfig)
+        features = arguments.features or arguments.out / "features"
+
+        def run(settings: Any, out: Path) -> object:
+            return fit_teacher(settings, arguments.data, out, weights=arguments.weights, features=features)
+
+    best = search(config, load_space(arguments.space), run, arguments.out, arguments.trials)["best"]
+    print(f"best: trial {best['number']}, validation SRCC {best['value']:.4f} with {best['settings']}")
 
 
 def _run_adapt(arguments: argparse.Namespace) -> None:
@@ -126,6 +155,19 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_out(distil)
     _add_weights(distil, "the student's starting weights: a .npz in Keras's order, or an earlier student.weights.h5")
     distil.set_defaults(run=_run_distil)
+
+    search = stages.add_parser("search", help="try settings of a teacher or a student (needs the search extra)")
+    search.add_argument("--config", type=Path, required=True, help="train/configs/*.toml to start from")
+    search.add_argument("--space", type=Path, required=True, help="train/configs/search-*.toml: the settings to try")
+    search.add_argument("--trials", type=_parse_count, default=20, help="trials in all (20)")
+    search.add_argument(
+        "--data", type=Path, action="append", metavar="MANIFEST", help="for a teacher, as fit-teacher's"
+    )
+    search.add_argument("--features", type=Path, metavar="DIR", help="a teacher's feature cache (OUT/features)")
+    search.add_argument("--labels", type=Path, help="for a student, as distill's")
+    search.add_argument("--out", type=Path, required=True, help="folder of the trials; an unfinished search is resumed")
+    _add_weights(search, "starting weights, as for the stage itself")
+    search.set_defaults(run=_run_search)
     return parser
 
 
@@ -142,6 +184,12 @@ def _add_out(parser: argparse.ArgumentParser) -> None:
 
 def _add_weights(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument("--weights", metavar="FILE", help=text)
+
+
+def _parse_count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
+    return int(text)
 
 
 def _parse_side_px(text: str) -> int:
