@@ -1,8 +1,8 @@
 """From the student's training form to its deploy form: the same function with fewer operations, no retraining.
 
-Batch normalisation goes into the convolution before it, ``kernel * gamma / sqrt(variance + epsilon)`` and a bias, and
-the scaling of the input into the first convolution: the int8 graph then starts with a convolution instead of two
-passes over the whole view.
+Batch normalisation goes into the convolution before it, ``kernel * gamma / sqrt(variance + epsilon)`` and a bias; the
+normalisation of pooled statistics goes into the dense layer behind it; and the scaling of the input goes into the first
+convolution: the int8 graph then starts with a convolution instead of two passes over the whole view.
 """
 
 from __future__ import annotations
@@ -37,15 +37,24 @@ def build_deploy_student(student: tf_keras.Model, spec: StudentSpec) -> tf_keras
 
 
 def _fold_batch_norm(student: tf_keras.Model, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """The kernel and bias of layer ``name`` with the batch normalisation behind it, if any, multiplied in."""
+    """The kernel and bias of layer ``name`` with the batch normalisation behind or before it, if any, multiplied in."""
     source = student.get_layer(name)
     weights = source.get_weights()
-    try:
-        norm = student.get_layer(f"{name}_bn")
-    except ValueError:
+    names = {layer.name for layer in student.layers}
+    if f"{name}_norm" in names:
+        kernel, bias = weights
+        scale, shift = _read_norm(student.get_layer(f"{name}_norm"))
+        return kernel * scale[:, np.newaxis], bias + shift @ kernel
+    if f"{name}_bn" not in names:
         return weights[0], weights[1]
-    gamma, beta, mean, variance = norm.get_weights()
-    scale = gamma / np.sqrt(variance + norm.epsilon)
+    scale, shift = _read_norm(student.get_layer(f"{name}_bn"))
     is_depthwise = isinstance(source, layers.DepthwiseConv2D)
     kernel = weights[0] * (scale[:, np.newaxis] if is_depthwise else scale)
-    return kernel, beta - mean * scale
+    return kernel, shift
+
+
+def _read_norm(norm: layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
+    """What a batch normalisation multiplies by, and adds."""
+    gamma, beta, mean, variance = norm.get_weights()
+    scale = gamma / np.sqrt(variance + norm.epsilon)
+    return scale, beta - mean * scale

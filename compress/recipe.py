@@ -88,16 +88,18 @@ class Recipe:
 
     ``float_share`` is the share of the loss that asks a compressed model for the float student's own answers on the
     same views; the rest asks for people's ratings and known degradations. Compression shall change the model as little
-    as it can, and the float student's answers are the finest measure of that.
+    as it can, and the float student's answers are the finest measure of that. ``hidden`` weighs how far the hidden
+    units are off, as a share of their variance.
     """
 
     name: str
     seed: int = 0
     batch_size: int = 48
     float_share: float = 0.8
+    hidden: float = 0.3
     prune: PruneConfig = field(default_factory=PruneConfig)
     quantize: QuantizeConfig = field(default_factory=QuantizeConfig)
     contract: ContractConfig = field(default_factory=ContractConfig)
 
     def __post_init__(self) -> None:
-        check_ranges(self, batch_size=(1, math.inf))
+        check_ranges(self, batch_size=(1, math.inf), float_share=(0, 1), hidden=(0, math.inf))

@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 from compress.calibrate import fit_calibration, fit_interval
 from compress.convert import convert_float, convert_int8
 from compress.equalize import equalize_squeeze_excite
+from compress.files import MODEL_ENDINGS
 from compress.folding import build_deploy_student
+from compress.hidden import expose_hidden
 from compress.prune import compute_sparsity, find_prunable, prune_student
 from compress.qat import fine_tune_quantized, wrap_for_qat
 from compress.recipe import Recipe
 from edge_runtime.contract import ModelContract, PiecewiseLinear, ViewSpec, pack_model
 from edge_runtime.interpreter import Interpreter
-from train.artifact import compute_digest, finish_artifact, open_artifact, read_provenance, write_json
+from train.artifact import compute_digests, finish_artifact, open_artifact, read_provenance, write_json
 from train.config import DistilConfig, FitConfig, LossConfig, load_config, parse_config
 from train.data.pipeline import build_pipeline
 from train.loop import Validation
@@ -49,26 +51,30 @@ class _Job:
     labels: LabelledViews
     work: Path
 
-    def build_data(self, student: tf_keras.Model, sample_count: int) -> tuple[Any, int]:
-        """Training batches with the float ``student`` in the teacher's place, and how many an epoch has.
+    def build_data(self, student: tf_keras.Model, sample_count: int) -> tuple[Any, int, LossConfig]:
+        """Training batches with the float ``student`` in the teacher's place, how many an epoch has, and their loss.
 
         ``sample_count`` views (0: all) are drawn once, and not augmented: the answers belong to the very views.
         """
+        teacher = expose_hidden(student)
         rows = np.random.default_rng(self.recipe.seed).permutation(np.flatnonzero(self.labels.sides == "train"))
         rows = np.sort(rows[: sample_count or len(rows)])
         views = self.labels.views
-        answers: dict[str, list[NDArray[np.float32]]] = {name: [] for name in self.labels.targets}
+        answers: dict[str, list[NDArray[np.float32]]] = {name: [] for name in teacher.output}
         for start in track(range(0, len(rows), _BATCH_SIZE), "float student's answers"):
-            outputs = student(views[rows[start : start + _BATCH_SIZE]].astype(np.float32), training=False)
+            outputs = teacher(views[rows[start : start + _BATCH_SIZE]].astype(np.float32), training=False)
             for name, values in outputs.items():
                 answers[name].append(np.asarray(tf.nn.softmax(values) if name in ("category", "style") else values))
-        targets = {}
-        for name, packed in self.labels.targets.items():
-            targets[name] = np.array(packed)
-            targets[name][rows, packed.shape[1] // 2 :] = np.concatenate(answers[name])  # behind what is known
+        hidden = np.concatenate(answers.pop("hints"))
+        targets = {"hints": np.full((len(views), hidden.shape[1]), np.nan, dtype=np.float32)}
+        targets["hints"][rows] = hidden
+        for name, values in answers.items():
+            targets[name] = np.array(self.labels.targets[name])
+            targets[name][rows, targets[name].shape[1] // 2 :] = np.concatenate(values)  # behind what is known
+        loss = replace(self.loss, hints=self.recipe.hidden / max(float(hidden.var(axis=0).mean()), 1e-6))
         size = min(self.recipe.batch_size, len(rows))
         data = build_pipeline(views, targets, rows, size, self.recipe.seed, is_augmented=False)
-        return data, max(1, len(rows) // size)
+        return data, max(1, len(rows) // size), loss
 
     def draw_calibration_views(self) -> NDArray[np.uint8]:
         """Views of the training part, degraded ones among them, for the ranges of activations."""
@@ -102,7 +108,7 @@ def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | No
     work = open_artifact(out, settings, force=force)
     tf_keras.utils.set_random_seed(recipe.seed)
     labelled = load_labels(labels or Path(provenance["labels"]))
-    loss = replace(config.loss, teacher_share=recipe.float_share)
+    loss = replace(config.loss, teacher_share=recipe.float_share, quality_partners=0.0, hints=0.0)
     job = _Job(recipe, spec, loss, labelled, work)
 
     pruned, sparsity = _prune(job, student)
@@ -123,10 +129,10 @@ def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | No
     points = np.array([calibration(value) for value in raw[chosen]])
     interval = fit_interval(points, validation.mos, recipe.contract.interval_coverage)
     contract = _build_contract(job, config.name, calibration, interval, sparsity, provenance)
-    files = {"": (chosen, "int8"), "-float": ("float", "float32"), "-pruned": ("pruned", "float32")}
-    for suffix, (name, precision) in files.items():
-        packed = pack_model(models[name], replace(contract, precision=precision))
-        (out / f"{config.name}{suffix}.tflite").write_bytes(packed)
+    for kind, ending in MODEL_ENDINGS.items():
+        flatbuffer = models[chosen if kind == "int8" else kind]
+        packed = pack_model(flatbuffer, replace(contract, precision="int8" if kind == "int8" else "float32"))
+        (out / f"{config.name}{ending}").write_bytes(packed)
     shutil.copyfile(recipe_path, out / "recipe.toml")
     write_json(
         out / "metrics.json",
@@ -154,13 +160,14 @@ def _prune(job: _Job, student: tf_keras.Model) -> tuple[tf_keras.Model, float]:
     names = find_prunable(student, config.min_weights)
     saved = job.work / "pruned.weights.h5"
     if saved.exists():
-        pruned = tf_keras.models.clone_model(student)
+        pruned = tf_keras.models.clone_model(expose_hidden(student))
         pruned.load_weights(str(saved))
     else:
-        data, steps = job.build_data(student, config.epoch_samples)
+        data, steps, loss = job.build_data(student, config.epoch_samples)
         folder = job.work / "prune"
         folder.mkdir(exist_ok=True)
-        pruned = prune_student(student, config, data, steps, job.labels.build_validation(), job.loss, folder)
+        validation = job.labels.build_validation()
+        pruned = prune_student(expose_hidden(student), config, data, steps, validation, loss, folder)
         temporary = job.work / "part.weights.h5"
         pruned.save_weights(str(temporary))
         temporary.replace(saved)
@@ -175,11 +182,12 @@ def _quantize(job: _Job, student: tf_keras.Model, deploy: tf_keras.Model, views:
         models["ptq"] = convert_int8(deploy, views)
     if config.method in ("qat", "best"):
         wrapped = wrap_for_qat(deploy, views)
-        data, steps = job.build_data(student, config.epoch_samples)
+        data, steps, loss = job.build_data(student, config.epoch_samples)
         folder = job.work / "qat"
         folder.mkdir(exist_ok=True)
         fit_config = FitConfig(epochs=config.epochs, learning_rate=config.learning_rate)
-        fine_tune_quantized(wrapped, fit_config, data, steps, job.labels.build_validation(), job.loss, folder)
+        validation = job.labels.build_validation()
+        fine_tune_quantized(expose_hidden(wrapped), fit_config, data, steps, validation, loss, folder)
         models["qat"] = convert_int8(wrapped, views)
     return models
 
@@ -234,7 +242,7 @@ def _build_contract(
             "recipe": job.recipe.name,
             "sparsity": round(sparsity, 4),
             "labels_sha256": provenance["inputs"].get("labels.npz", ""),
-            "manifests": {Path(path).name: compute_digest(Path(path)) for path in job.labels.manifests},
+            "manifests": compute_digests([Path(path) for path in job.labels.manifests]),
             "revision": provenance["revision"],
         },
     )

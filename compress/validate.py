@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from compress.files import MODEL_ENDINGS
 from edge_runtime import PhotoScorer, Score
 from edge_runtime.contract import unpack_model
 from edge_runtime.decode import decode_photo
@@ -62,7 +63,7 @@ def validate(
     rated = _thin_out([photo for photo in unseen if photo.mos is not None], limit)
     if not rated:
         raise UsageError(f"no rated photo lies in the {part} part: pass other manifests with --data")
-    files = {kind: artifact / f"{name}{suffix}.tflite" for kind, suffix in _SUFFIXES.items()}
+    files = {kind: artifact / f"{name}{ending}" for kind, ending in MODEL_ENDINGS.items()}
     scores = {kind: _score(path, rated) for kind, path in files.items()}
     points = {kind: np.array([score.quality for score in values]) for kind, values in scores.items()}
     sides = [part] * len(rated)
@@ -79,9 +80,6 @@ def validate(
     }
     write_json(artifact / "parity.json", report)
     return report
-
-
-_SUFFIXES = {"float": "-float", "pruned": "-pruned", "int8": ""}
 
 
 def _score(path: Path, photos: Sequence[Photo]) -> Scores:
@@ -116,12 +114,13 @@ def _describe_file(path: Path) -> dict[str, Any]:
     """Sizes, and how XNNPACK takes the graph."""
     flatbuffer, contract = unpack_model(path)
     interpreter = Interpreter(flatbuffer)
+    operations = interpreter.count_operations()
     return {
         "size_bytes": path.stat().st_size,
         "gzip_bytes": len(gzip.compress(flatbuffer, mtime=0)),
         "precision": contract.precision,
         "delegate_partitions": interpreter.count_delegate_partitions(),
-        "operations": interpreter.count_operations(),
+        "operations": {name: count for name, count in operations.items() if name != "DELEGATE"},
         "sha256": contract.tflite_sha256,
     }
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from edge_runtime.errors import UsageError
 
-__all__ = ["compute_digest", "finish_artifact", "open_artifact", "read_provenance", "write_json"]
+__all__ = ["compute_digest", "compute_digests", "finish_artifact", "open_artifact", "read_provenance", "write_json"]
 
 PROVENANCE = "provenance.json"
 WORK = "work"
@@ -71,7 +71,7 @@ def finish_artifact(
         {
             "stage": stage,
             "config": config,
-            "inputs": {name: compute_digest(path) for name, path in _name_apart(inputs).items()},
+            "inputs": compute_digests(inputs),
             "libraries": _collect_versions(),
             "python": platform.python_version(),
             "revision": _read_revision(),
@@ -108,6 +108,11 @@ def compute_digest(path: Path) -> str:
     """SHA-256 of a file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def compute_digests(paths: Sequence[Path]) -> dict[str, str]:
+    """SHA-256 of files, by names that tell them apart."""
+    return {name: compute_digest(path) for name, path in _name_apart(paths).items()}
 
 
 def _name_apart(paths: Sequence[Path]) -> dict[str, Path]:

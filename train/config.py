@@ -137,14 +137,19 @@ class FitConfig:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """Weights of the parts of the loss; see ``train.losses``."""
+    """Weights of the parts of the loss; see ``train.losses``.
+
+    ``quality_partners`` needs batches of partners and ``hints`` the teacher's hints: a student's training has both.
+    """
 
     quality_mse: float = 5.0
     quality_plcc: float = 0.5
     quality_rank: float = 0.5
+    quality_partners: float = 0.0
     attributes: float = 1.0
     category: float = 0.1
     style: float = 0.1
+    hints: float = 0.0
     teacher_share: float = 0.5
 
     def __post_init__(self) -> None:

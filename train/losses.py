@@ -13,9 +13,16 @@ from keras import ops
 
 from train.config import LossConfig
 
-__all__ = ["build_losses", "compute_correlation_loss", "compute_rank_loss", "compute_squared_loss"]
+__all__ = [
+    "build_losses",
+    "compute_correlation_loss",
+    "compute_partner_loss",
+    "compute_rank_loss",
+    "compute_squared_loss",
+]
 
 _EPSILON = 1e-6
+_MIN_DEVIATION = 0.02
 _TIE = 0.02  # ratings closer than this, about half the standard error of 30 raters' mean, are no order
 
 
@@ -32,7 +39,10 @@ def build_losses(config: LossConfig) -> dict[str, Callable[[Any, Any], Any]]:
             rank = compute_rank_loss(column, predicted)
             return config.quality_mse * squared + config.quality_plcc * correlation + config.quality_rank * rank
 
-        return mix(compute_part(target[:, 0:1]), compute_part(target[:, 1:2]))
+        whole = mix(compute_part(target[:, 0:1]), compute_part(target[:, 1:2]))
+        if config.quality_partners:
+            whole = whole + config.quality_partners * compute_partner_loss(target[:, 1:2], predicted)
+        return whole
 
     def compute_attributes(target: Any, predicted: Any) -> Any:
         count = predicted.shape[-1]
@@ -47,7 +57,11 @@ def build_losses(config: LossConfig) -> dict[str, Callable[[Any, Any], Any]]:
 
         return compute_label
 
+    def compute_hints(target: Any, predicted: Any) -> Any:
+        return config.hints * compute_squared_loss(target, predicted)
+
     return {
+        **({"hints": compute_hints} if config.hints else {}),
         "quality": compute_quality,
         "attributes": compute_attributes,
         "category": build_label_loss(config.category),
@@ -62,14 +76,19 @@ def compute_squared_loss(target: Any, predicted: Any) -> Any:
 
 
 def compute_correlation_loss(target: Any, predicted: Any) -> Any:
-    """(1 - Pearson correlation) / 2 over the batch; shapes (batch, 1)."""
+    """(1 - Pearson correlation) / 2 over the batch; shapes (batch, 1).
+
+    Predictions that hardly differ count as if they had a standard deviation of 0.02. Otherwise the slope of a fresh
+    head, whose answers are all alike, is so steep that Adam takes tiny steps for thousands of batches afterwards.
+    """
     mask, target = _split_unknown(target)
     count = ops.maximum(ops.sum(mask), 1.0)
     x = mask * (predicted - ops.sum(mask * predicted) / count)
     y = mask * (target - ops.sum(mask * target) / count)
-    spread = ops.sqrt(ops.sum(ops.square(x)) * ops.sum(ops.square(y)) + _EPSILON**2)
+    least = count * _MIN_DEVIATION**2
+    spread = ops.sqrt(ops.maximum(ops.sum(ops.square(x)), least) * (ops.sum(ops.square(y)) + _EPSILON))
     is_defined = ops.cast(ops.sum(mask) > 2.0, x.dtype)
-    return is_defined * (1.0 - ops.sum(x * y) / (spread + _EPSILON)) / 2.0
+    return is_defined * (1.0 - ops.sum(x * y) / spread) / 2.0
 
 
 def compute_rank_loss(target: Any, predicted: Any) -> Any:
@@ -79,6 +98,15 @@ def compute_rank_loss(target: Any, predicted: Any) -> Any:
     shortfall = ops.relu(ops.abs(rated) - ops.sign(rated) * (predicted - ops.transpose(predicted)))
     pairs = mask * ops.transpose(mask) * ops.cast(ops.abs(rated) > _TIE, mask.dtype)
     return ops.sum(pairs * shortfall) / ops.maximum(ops.sum(pairs), 1.0)
+
+
+def compute_partner_loss(target: Any, predicted: Any) -> Any:
+    """Mean squared error of the difference between a view and its partner, the row behind it.
+
+    Partners show one photo (``train.data.pipeline``). Twice the same view must get the same score whatever JPEG or a
+    new size did to it, and a degraded one as much less as it lost: what the two have in common cancels.
+    """
+    return compute_squared_loss(target[0::2] - target[1::2], predicted[0::2] - predicted[1::2])
 
 
 def _compute_cross_entropy(target: Any, logits: Any) -> Any:

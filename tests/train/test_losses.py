@@ -18,6 +18,7 @@ from train.config import LossConfig  # noqa: E402
 from train.losses import (  # noqa: E402
     build_losses,
     compute_correlation_loss,
+    compute_partner_loss,
     compute_rank_loss,
     compute_squared_loss,
 )
@@ -80,6 +81,25 @@ def test_rank_loss_minds_the_order_but_not_the_level() -> None:
     assert float(compute_rank_loss(target, 2 * target)) == pytest.approx(0.0, abs=1e-6)
     assert float(compute_rank_loss(target, target[::-1])) == pytest.approx(2 * (0.4 + 0.8 + 0.4) / 3, rel=1e-5)
     assert float(compute_rank_loss(column(0.5, 0.51, 0.515), column(0.9, 0.1, 0.5))) == 0.0
+
+
+def test_partners_are_asked_for_their_difference_not_their_level() -> None:
+    target = column(0.8, 0.5, 0.6, 0.6, NAN, 0.2)
+    assert float(compute_partner_loss(target, np.nan_to_num(target) + 0.15)) == pytest.approx(0.0, abs=1e-6)
+    predicted = column(0.8, 0.6, 0.6, 0.5, 0.9, 0.1)
+    assert float(compute_partner_loss(target, predicted)) == pytest.approx((0.1**2 + 0.1**2) / 2, rel=1e-4)
+    packed = np.concatenate([np.full_like(target, np.nan), target], axis=1)
+    plain, with_partners = (
+        float(build_losses(LossConfig(quality_partners=weight))["quality"](packed, predicted)) for weight in (0.0, 3.0)
+    )
+    assert with_partners == pytest.approx(plain + 3.0 * 0.01, rel=1e-4)
+
+
+def test_hints_have_a_loss_where_they_have_a_weight() -> None:
+    assert "hints" not in build_losses(LossConfig())
+    loss = build_losses(LossConfig(hints=2.0))["hints"]
+    target = np.array([[1.0, 2.0], [NAN, NAN]], dtype=np.float32)
+    assert float(loss(target, np.zeros((2, 2), dtype=np.float32))) == pytest.approx(2.0 * 2.5, rel=1e-5)
 
 
 def test_label_losses_are_the_cross_entropy_of_the_labelled_rows() -> None:

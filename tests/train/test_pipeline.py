@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 tf = pytest.importorskip("tensorflow")
 
-from train.data.pipeline import MAX_SHIFT_SHARE, augment_view, build_pipeline  # noqa: E402
+from train.data.pipeline import build_pipeline  # noqa: E402
 
 COUNT, SIDE_PX = 20, 50
-SHIFT_PX = int(SIDE_PX * MAX_SHIFT_SHARE)
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +31,10 @@ def targets() -> dict[str, NDArray[np.float32]]:
     return {"quality": quality, "style": np.repeat(numbers[:, np.newaxis], 6, axis=1)}
 
 
-def take(views: Any, targets: Any, rows: Any, batches: int, batch_size: int = 4, seed: int = 1) -> list[Any]:
-    dataset = build_pipeline(views, targets, np.asarray(rows), batch_size, seed)
+def take(
+    views: Any, targets: Any, rows: Any, batches: int, batch_size: int = 4, seed: int = 1, **options: Any
+) -> list[Any]:
+    dataset = build_pipeline(views, targets, np.asarray(rows), batch_size, seed, **{"is_augmented": False, **options})
     return [
         (images.numpy(), {name: values.numpy() for name, values in known.items()})
         for images, known in islice(dataset, batches)
@@ -81,24 +82,33 @@ def test_views_may_be_mapped_from_disk(views: Any, targets: Any, tmp_path: Any) 
         np.testing.assert_array_equal(images.min(axis=(1, 2, 3)) // 10, known["quality"][:, 0])
 
 
-def test_augmentation_mirrors_and_shifts_and_does_nothing_else() -> None:
-    """Each result is one of the mirrored or plain views, shifted by no more than the limit, the rim reflected."""
-    tf.random.set_seed(3)
-    view = np.random.default_rng(1).integers(0, 256, (SIDE_PX, SIDE_PX, 3), dtype=np.uint8)
-    possible: dict[bytes, tuple[bool, int, int]] = {}
-    for is_mirrored in (False, True):
-        plain = view[:, ::-1] if is_mirrored else view
-        padded = np.pad(plain, [(SHIFT_PX, SHIFT_PX), (SHIFT_PX, SHIFT_PX), (0, 0)], mode="reflect")
-        for y in range(2 * SHIFT_PX + 1):
-            for x in range(2 * SHIFT_PX + 1):
-                possible[padded[y : y + SIDE_PX, x : x + SIDE_PX].tobytes()] = (is_mirrored, y, x)
-    assert SHIFT_PX == 2 and len(possible) == 50
-    drawn = [possible[augment_view(tf.constant(view)).numpy().tobytes()] for _ in range(120)]
-    assert 30 < sum(is_mirrored for is_mirrored, _, _ in drawn) < 90
-    assert {y for _, y, _ in drawn} == {x for _, _, x in drawn} == set(range(5))
-
-
-def test_each_view_of_a_batch_is_augmented_for_itself(views: Any, targets: Any) -> None:
+def test_each_view_of_a_batch_is_augmented_for_itself_and_again_the_same_from_the_same_seed(
+    views: Any, targets: Any
+) -> None:
     alike = np.repeat(views[3:4], COUNT, axis=0)
-    images = np.concatenate([batch for batch, _ in take(alike, targets, np.arange(COUNT), 5)])
-    assert len({image.tobytes() for image in images}) > 5
+
+    def draw(seed: int) -> list[bytes]:
+        batches = take(alike, targets, np.arange(COUNT), 5, seed=seed, is_augmented=True)
+        return [image.tobytes() for images, _ in batches for image in images]
+
+    drawn = draw(1)
+    assert len(set(drawn)) > 10
+    assert drawn == draw(1) and drawn != draw(2)
+
+
+def test_partners_follow_their_view_with_their_own_targets(views: Any, targets: Any) -> None:
+    """Rows 0 to 9 are originals; row i has the degraded views 10 + i, and row 0 none at all."""
+    partners = {row: np.array([] if row == 0 else [10 + row], dtype=np.intp) for row in range(10)}
+    same = 0
+    for images, known in take(views, targets, np.arange(10), 40, batch_size=6, partners=partners):
+        rows = known["quality"][:, 0].astype(int)
+        np.testing.assert_array_equal(images.min(axis=(1, 2, 3)) // 10, rows)
+        for first, second in rows.reshape(3, 2):
+            assert first < 10 and second in (first, *partners[first])
+            same += first == second and first > 0
+    assert 0.15 < same / 108 < 0.45  # 120 pairs, a tenth of them of row 0
+
+
+def test_partners_need_an_even_batch(views: Any, targets: Any) -> None:
+    with pytest.raises(ValueError, match="an even size, not 5"):
+        build_pipeline(views, targets, np.arange(4), 5, 1, {row: np.array([row]) for row in range(4)})

@@ -19,6 +19,12 @@ from train.models.mobilenet_v3 import LARGE, SMALL, round_channels  # noqa: E402
 from train.models.student import OUTPUT_NAMES, StudentSpec, build_student, load_backbone_weights  # noqa: E402
 
 SIZE_PX = 64
+# The layers between a ReLU and the convolution behind it, which are balanced for int8 when ImageNet weights come in.
+BALANCED = {"Conv_bn", "block0_depthwise", "block0_depthwise_bn", "block0_se_reduce", "block0_project_bn"} | {
+    f"block{index}_{name}"
+    for index in (0, 1, 2)
+    for name in ("expand_bn", "depthwise", "depthwise_bn", "project", "project_bn")
+}
 CATEGORIES, STYLES = ("bags", "food", "toys"), ("studio", "tabletop")
 
 
@@ -94,12 +100,19 @@ def randomize(model: Any) -> None:
 def test_the_backbone_computes_what_keras_own_computes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variant: str, is_minimalistic: bool
 ) -> None:
-    """With the plain sigmoid in Keras's network too, and nothing read from the rim, which the student pads otherwise.
+    """With the student's activations in Keras's network too, and nothing read from the rim, which the student pads
+    otherwise. Balancing leaves the function be where no channel stands far from zero, as here.
 
     So the order of the weights, strides, paddings, shortcuts and squeeze-excite are those the ImageNet weights expect.
     """
     module = pytest.importorskip("tf_keras.src.applications.mobilenet_v3")
+    activations = iter([tf.nn.relu])  # of the first convolution
+
+    def swish(x: Any) -> Any:
+        return next(activations, tf.nn.swish)(x)
+
     monkeypatch.setattr(module, "hard_sigmoid", tf.sigmoid)
+    monkeypatch.setattr(module, "hard_swish", swish)
     build = tf_keras.applications.MobileNetV3Small if variant == "small" else tf_keras.applications.MobileNetV3Large
     reference = build(input_shape=(SIZE_PX, SIZE_PX, 3), include_top=False, weights=None, minimalistic=is_minimalistic)
     randomize(reference)
@@ -122,8 +135,12 @@ def test_imagenet_weights_fill_the_backbone_and_leave_the_heads(small: Any, shar
     load_backbone_weights(small, path)
     with np.load(path) as archive:
         stored = [archive[key] for key in sorted(archive.files)]
-    for found, expected in zip(find_backbone(small).get_weights(), stored, strict=True):
-        np.testing.assert_array_equal(found, expected)
+    backbone = find_backbone(small)
+    found = {weight.name: values for weight, values in zip(backbone.weights, backbone.get_weights(), strict=True)}
+    expected = {weight.name: values for weight, values in zip(backbone.weights, stored, strict=True)}
+    same = [name for name, values in found.items() if np.array_equal(values, expected[name])]
+    assert len(same) > 0.8 * len(found)
+    assert {name.split("/")[0] for name in set(found) - set(same)} <= BALANCED
     for name, kernel in before.items():
         np.testing.assert_array_equal(small.get_layer(name).get_weights()[0], kernel)
 
@@ -169,6 +186,13 @@ def test_l2_is_on_the_heads_alone() -> None:
     expected = sum(0.5 * float(tf.reduce_sum(tf.square(kernel))) for kernel in kernels)
     assert len(student.losses) == len(kernels) == 4 + 1 + 2 * len(SMALL.taps)
     assert float(sum(student.losses)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_hints_are_learnt_and_never_exported() -> None:
+    spec = make_spec(hint_count=7)
+    assert build_student(spec).output_shape["hints"] == (None, 7)
+    assert set(build_student(spec, is_deploy=True).output_shape) == set(OUTPUT_NAMES)
+    assert "hints" not in build_student(make_spec()).output_shape
 
 
 def test_a_spec_survives_json() -> None:

@@ -8,9 +8,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-__all__ = ["augment_view", "build_pipeline"]
+from train.data.augment import augment_view
 
-MAX_SHIFT_SHARE = 0.04  # of the side; a shift of the frame that no rater would mark
+__all__ = ["build_pipeline"]
+
+_SAME_SHARE = 0.3  # of the partners are the very view again, changed in another way
 
 
 def build_pipeline(
@@ -19,6 +21,7 @@ def build_pipeline(
     rows: NDArray[np.intp],
     batch_size: int,
     seed: int,
+    partners: Mapping[int, NDArray[np.intp]] | None = None,
     is_augmented: bool = True,
 ) -> tf.data.Dataset:
     """An endless dataset of batches (views float32 0-255, targets by head).
@@ -28,42 +31,45 @@ def build_pipeline(
         targets: by head, (n, ...).
         rows: which of the n to use; shuffled anew in each pass.
         batch_size: a last smaller batch is left out, for correlations within a batch need its full size.
-        seed: of the order; the augmentation follows TensorFlow's global seed.
-        is_augmented: mirror and shift the views.
+        seed: of the order, the partners and the augmentation.
+        partners: other views of a row's photo. If given, a batch holds half as many rows, each followed by a partner
+            drawn for it: one of those views, or the very view again, changed in another way.
+        is_augmented: change the views as ``train.data.augment`` does.
     """
     shape = views.shape[1:]
     names = list(targets)
 
-    def gather(batch: NDArray[np.intp]) -> list[NDArray[np.generic]]:
+    def gather(batch: NDArray[np.intp], seeds: NDArray[np.int64]) -> list[NDArray[np.generic]]:
         order = np.sort(batch)  # ascending reads from a mapped file
+        if partners is not None:
+            order = np.stack([order, [_draw_partner(partners, *pair) for pair in zip(order, seeds, strict=True)]], 1)
+            order = order.ravel()
         return [views[order], *(targets[name][order] for name in names)]
 
-    def load(batch: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        images, *values = tf.numpy_function(gather, [batch], [tf.uint8] + [tf.float32] * len(names))
+    def load(batch: tf.Tensor, seeds: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        images, *values = tf.numpy_function(gather, [batch, seeds], [tf.uint8] + [tf.float32] * len(names))
         images.set_shape((batch_size, *shape))
         for name, value in zip(names, values, strict=True):
             value.set_shape((batch_size, *targets[name].shape[1:]))
+        if is_augmented:
+            order = tf.stack([tf.repeat(seeds[:1], batch_size), tf.range(batch_size, dtype=tf.int64)], axis=1)
+            images = tf.map_fn(lambda pair: augment_view(*pair), (images, order), fn_output_signature=tf.uint8)
+            images.set_shape((batch_size, *shape))
         return images, dict(zip(names, values, strict=True))
-
-    def augment(images: tf.Tensor, values: dict[str, tf.Tensor]) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        return tf.map_fn(augment_view, images), values
 
     def cast(images: tf.Tensor, values: dict[str, tf.Tensor]) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         return tf.cast(images, tf.float32), values
 
+    if partners is not None and batch_size % 2:
+        raise ValueError(f"a batch of partners has an even size, not {batch_size}")
     dataset = tf.data.Dataset.from_tensor_slices(rows.astype(np.int64))
     dataset = dataset.shuffle(len(rows), seed=seed, reshuffle_each_iteration=True).repeat()
-    dataset = dataset.batch(batch_size, drop_remainder=True)
-    dataset = dataset.map(load, num_parallel_calls=2)
-    if is_augmented:
-        dataset = dataset.map(augment, num_parallel_calls=2)
-    return dataset.map(cast).prefetch(4)
+    dataset = tf.data.Dataset.zip((dataset, tf.data.Dataset.random(seed=seed)))
+    dataset = dataset.batch(batch_size if partners is None else batch_size // 2, drop_remainder=True)
+    return dataset.map(load, num_parallel_calls=2).map(cast).prefetch(4)
 
 
-def augment_view(view: tf.Tensor) -> tf.Tensor:
-    """Mirrors a view left to right half of the time, and shifts it a little, the rim continued by reflection."""
-    view = tf.image.random_flip_left_right(view)
-    height, width = view.shape[0], view.shape[1]
-    pad_y, pad_x = int(height * MAX_SHIFT_SHARE), int(width * MAX_SHIFT_SHARE)
-    padded = tf.pad(view, [[pad_y, pad_y], [pad_x, pad_x], [0, 0]], mode="REFLECT")
-    return tf.image.random_crop(padded, view.shape)
+def _draw_partner(partners: Mapping[int, NDArray[np.intp]], row: int, seed: int) -> int:
+    others = partners[int(row)]
+    rng = np.random.default_rng(int(seed))
+    return int(row) if not len(others) or rng.uniform() < _SAME_SHARE else int(rng.choice(others))

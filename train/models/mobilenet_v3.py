@@ -1,9 +1,11 @@
 """MobileNetV3 (Howard et al. 2019, https://arxiv.org/abs/1905.02244) as the student's backbone.
 
-One change: swish, ``x * sigmoid(x)``, stands where the paper puts its piecewise linear stand-in hard-swish, and the
+Two changes. Swish, ``x * sigmoid(x)``, stands where the paper puts its piecewise linear stand-in hard-swish, and the
 sigmoid where it puts the hard sigmoid. XNNPACK has no int8 hard-swish and would cut the graph into pieces; the int8
 sigmoid is a table look-up, faster than the additions and clamps that spell hard-swish out, and needs no float
-fallback. Networks trained with the stand-in take the original after a little fine-tuning.
+fallback. And the first convolution, the network's largest map, ends in a ReLU: int8 then rounds it once instead of
+twice, and its channels can be scaled freely (``train.models.balance``). Networks trained with the paper's activations
+take both after a little fine-tuning.
 
 The *training* form has batch normalisation; in the *deploy* form it is folded into the convolutions, and so is the
 scaling of the input (``compress.folding``). The order of the weights of the training form is that of
@@ -142,7 +144,7 @@ def build_backbone(
         # Padded before scaling, as the deploy form's first convolution does, which takes 0-255 as they are.
         x, padding = layers.ZeroPadding2D(((0, 1), (0, 1)), name="pad")(x), "valid"
         x = layers.Rescaling(scale=INPUT_SCALE, offset=INPUT_OFFSET, name="rescaling")(x)
-    x = builder.convolve(x, 16, 3, 2, "Conv", is_swish=True, is_activated=True, padding=padding)
+    x = builder.convolve(x, 16, 3, 2, "Conv", is_activated=True, padding=padding)
     taps = []
     for index, block in enumerate(variant.blocks):
         x = builder.add_block(x, block, round_channels(block.filters * alpha), index)

@@ -3,7 +3,8 @@
 Quality is felt at several scales at once (noise and blur live in early blocks, content in late ones), so the heads read
 pooled statistics of one block per resolution besides the last convolution. For each of these signed maps they read the
 mean and the mean of the positive part; together the two give the mean absolute value, a measure of spread that int8
-represents well, unlike a variance.
+represents well, unlike a variance. In training form each statistic is normalised, for blocks differ in scale by a
+factor of a hundred; folding takes the normalisations into the layers behind (``compress.folding``).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tf_keras import layers
 
 from edge_runtime.contract import ATTRIBUTE_NAMES
 from edge_runtime.errors import UsageError
+from train.models.balance import balance_channels
 from train.models.mobilenet_v3 import LARGE, SMALL, build_backbone
 
 __all__ = ["OUTPUT_NAMES", "StudentSpec", "build_student", "load_backbone_weights"]
@@ -29,7 +31,10 @@ _VARIANTS = {"small": SMALL, "large": LARGE}
 
 @dataclass(frozen=True)
 class StudentSpec:
-    """What must be known to build a student again: its architecture, its view and the labels of its heads."""
+    """What must be known to build a student again: its architecture, its view and the labels of its heads.
+
+    ``hint_count`` is the length of the teacher's hints (``train.hints``) that the training form learns beside its task.
+    """
 
     variant: str
     input_size_px: int
@@ -39,6 +44,7 @@ class StudentSpec:
     is_minimalistic: bool = False
     hidden_units: int = 96
     dropout: float = 0.2
+    hint_count: int = 0
 
     def __post_init__(self) -> None:
         if self.variant not in _VARIANTS:
@@ -68,7 +74,7 @@ def build_student(spec: StudentSpec, *, is_deploy: bool = False, l2: float = 0.0
 
     Returns:
         A model from ``image`` (batch, size, size, 3) float 0-255 to a dict: ``quality`` (batch, 1) and ``attributes``
-        (batch, 5) in 0-1; ``category`` and ``style`` logits.
+        (batch, 5) in 0-1; ``category`` and ``style`` logits; in training form also ``hints``, if there are any.
     """
     image = layers.Input((spec.input_size_px, spec.input_size_px, 3), name="image")
     *taps, last = build_backbone(
@@ -81,19 +87,30 @@ def build_student(spec: StudentSpec, *, is_deploy: bool = False, l2: float = 0.0
     regularizer = tf_keras.regularizers.L2(l2) if l2 else None
 
     def dense(x: tf.Tensor, units: int, name: str, activation: str | None = None) -> tf.Tensor:
-        return layers.Dense(units, activation=activation, kernel_regularizer=regularizer, name=name)(x)
+        # A sigmoid that starts in its middle learns at once; random logits would leave half of its answers saturated.
+        start = "zeros" if activation == "sigmoid" else "glorot_uniform"
+        options = {"kernel_initializer": start, "kernel_regularizer": regularizer, "name": name}
+        return layers.Dense(units, activation=activation, **options)(x)
+
+    def read(x: tf.Tensor, statistic: str) -> tf.Tensor:
+        pooled = layers.GlobalAveragePooling2D(name=statistic)(x)
+        name = "hidden_" + statistic.replace("last_mean", "last")
+        if not is_deploy:
+            pooled = layers.BatchNormalization(epsilon=1e-5, name=f"{name}_norm")(pooled)
+        return dense(pooled, spec.hidden_units, name)
 
     # A sum of one small Dense per statistic equals a Dense on their concatenation; int8 keeps a scale for each.
-    parts = [dense(_pool(last, "last_mean"), spec.hidden_units, "hidden_last")]
+    parts = [read(last, "last_mean")]
     for index, tap in enumerate(taps):
-        parts.append(dense(_pool(tap, f"tap{index}_mean"), spec.hidden_units, f"hidden_tap{index}_mean"))
+        parts.append(read(tap, f"tap{index}_mean"))
         # Doubled because XNNPACK takes an int8 ReLU only where it is fused into another operation, here an addition.
         positive = layers.ReLU(name=f"tap{index}_relu")(layers.Add(name=f"tap{index}_double")([tap, tap]))
-        parts.append(dense(_pool(positive, f"tap{index}_positive"), spec.hidden_units, f"hidden_tap{index}_positive"))
+        parts.append(read(positive, f"tap{index}_positive"))
     total = parts[0]
     for index, part in enumerate(parts[1:]):
         total = layers.Add(name=f"hidden_add{index}")([total, part])
     hidden = layers.ReLU(name="hidden_relu")(total)
+    hints = {"hints": dense(hidden, spec.hint_count, "hints")} if spec.hint_count and not is_deploy else {}
     if not is_deploy:
         hidden = layers.Dropout(spec.dropout, name="hidden_dropout")(hidden)
     outputs = {
@@ -101,16 +118,14 @@ def build_student(spec: StudentSpec, *, is_deploy: bool = False, l2: float = 0.0
         "attributes": dense(hidden, len(ATTRIBUTE_NAMES), "attributes", "sigmoid"),
         "category": dense(hidden, len(spec.category_labels), "category"),
         "style": dense(hidden, len(spec.style_labels), "style"),
+        **hints,
     }
     return tf_keras.Model(image, outputs, name=f"student_{spec.variant}")
 
 
-def _pool(x: tf.Tensor, name: str) -> tf.Tensor:
-    return layers.GlobalAveragePooling2D(name=name)(x)
-
-
 def load_backbone_weights(model: tf_keras.Model, path: Path) -> None:
-    """Loads ImageNet weights into a training-form student's backbone; the heads stay as they are.
+    """Loads ImageNet weights into a training-form student's backbone and balances them for int8 (see
+    ``train.models.balance``); the heads stay as they are.
 
     Args:
         model: from :func:`build_student`.
@@ -135,3 +150,4 @@ def load_backbone_weights(model: tf_keras.Model, path: Path) -> None:
             f"the first difference at array {next(different)}"
         )
     backbone.set_weights(arrays)
+    balance_channels(model)

@@ -20,12 +20,13 @@ from train.data.samples import collect_labels
 from train.features import choose_view
 from train.models.backbones import build_feature_model
 
-__all__ = ["STAGE", "Teacher", "build_heads", "describe_features", "load_teacher"]
+__all__ = ["STAGE", "Teacher", "build_heads", "compute_signed_root", "describe_features", "load_teacher"]
 
 STAGE = "teacher"
 _HEADS_FILE = "heads.weights.h5"
 _BACKBONE_FILE = "backbone.weights.h5"
 _BATCH_SIZE = 16
+_FLAT = 1e-6  # keeps the slope of the root finite at zero, for a backbone that is fine-tuned
 
 Arrays = dict[str, NDArray[np.float32]]
 
@@ -34,22 +35,31 @@ def build_heads(
     feature_count: int, labels: tuple[Sequence[str], Sequence[str]], config: HeadsConfig, l2: float = 0.0
 ) -> Any:
     """Builds the heads: features (batch, n) → ``quality`` (batch, 1) and ``attributes`` (batch, 5) in 0-1, and
-    ``category`` and ``style`` logits. The first layer standardises the features; adapt it before training.
+    ``category`` and ``style`` logits. The features' signed square roots are standardised: statistics of ReLU maps have
+    long tails. Adapt the layer ``standardize`` to the roots before training (:func:`compute_signed_root`). Quality
+    starts at 0.5 everywhere, for random logits of thousands of features would saturate it.
     """
     regularizer = keras.regularizers.L2(l2) if l2 else None
     features = keras.Input((feature_count,), name="features")
-    x = keras.layers.Normalization(name="standardize")(features)
+    x = keras.ops.sign(features) * keras.ops.sqrt(keras.ops.abs(features) + _FLAT)
+    x = keras.layers.Normalization(name="standardize")(x)
     x = keras.layers.Dropout(config.dropout)(x)
     x = keras.layers.Dense(config.hidden_units, "relu", kernel_regularizer=regularizer, name="hidden")(x)
     x = keras.layers.Dropout(config.dropout)(x)
     categories, styles = labels
     outputs = {
-        "quality": keras.layers.Dense(1, "sigmoid", name="quality")(x),
+        "quality": keras.layers.Dense(1, "sigmoid", kernel_initializer="zeros", name="quality")(x),
         "attributes": keras.layers.Dense(len(ATTRIBUTE_NAMES), "sigmoid", name="attributes")(x),
         "category": keras.layers.Dense(len(categories), name="category")(x),
         "style": keras.layers.Dense(len(styles), name="style")(x),
     }
     return keras.Model(features, outputs, name="teacher_heads")
+
+
+def compute_signed_root(features: NDArray[Any]) -> NDArray[np.float32]:
+    """The square roots of the absolute values, with the values' signs, as the heads' first layer takes them."""
+    values = features.astype(np.float32)
+    return np.asarray(np.sign(values) * np.sqrt(np.abs(values) + _FLAT))
 
 
 class Teacher:
@@ -96,6 +106,12 @@ class Teacher:
             "category": _softmax(outputs["category"]),
             "style": _softmax(outputs["style"]),
         }
+
+    def compute_hidden(self, features: NDArray[Any]) -> NDArray[np.float32]:
+        """The activations of the heads' hidden layer (n, units), from the backbone's features (n, f)."""
+        layer = self.heads.get_layer("hidden")
+        model = keras.Model(self.heads.input, layer.output)
+        return np.asarray(model.predict(features.astype(np.float32), batch_size=256, verbose=0))
 
     def save(self, folder: Path) -> None:
         """Writes the heads, and the backbone where no weights file holds it; provenance is the stage's to write."""

@@ -60,10 +60,13 @@ def distil(
     spec = _build_spec(config, labels)
     student = build_student(spec, l2=config.fit.l2)
     _start_from(student, config, weights)
-    rows = np.flatnonzero(labels.sides == "train")
-    batch_size = min(config.fit.batch_size, len(rows))
-    data = build_pipeline(labels.views, labels.targets, rows, batch_size, config.seed)
-    steps = max(1, min(config.fit.epoch_samples or len(rows), len(rows)) // batch_size)
+    partners = labels.find_partners(np.flatnonzero(labels.sides == "train"))
+    rows = np.array(sorted(partners), dtype=np.intp)
+    batch_size = min(config.fit.batch_size, 2 * len(rows)) // 2 * 2
+    names = [name for name in labels.targets if name != "hints" or spec.hint_count]
+    targets = {name: labels.targets[name] for name in names}
+    data = build_pipeline(labels.views, targets, rows, batch_size, config.seed, partners)
+    steps = max(1, (config.fit.epoch_samples or 2 * len(rows)) // batch_size)
     log = fit(tf_keras, student, data, steps, validation, config.fit, build_losses(config.loss), work)
     student.save_weights(str(out / _WEIGHTS_FILE))
     metrics = evaluate_student(student, labels)
@@ -119,6 +122,8 @@ def load_student(folder: Path) -> tuple[tf_keras.Model, StudentSpec]:
 
 def _build_spec(config: DistilConfig, labels: LabelledViews) -> StudentSpec:
     entry = config.student
+    if config.loss.hints and "hints" not in labels.targets:
+        raise UsageError("the labels hold no hints of the teacher: run label again, or set hints = 0 in [loss]")
     return StudentSpec(
         entry.variant,
         entry.input_size_px,
@@ -128,6 +133,7 @@ def _build_spec(config: DistilConfig, labels: LabelledViews) -> StudentSpec:
         is_minimalistic=entry.is_minimalistic,
         hidden_units=entry.hidden_units,
         dropout=entry.dropout,
+        hint_count=labels.targets["hints"].shape[1] if config.loss.hints else 0,
     )
 
 

@@ -20,15 +20,17 @@ from train.data.manifest import load_manifests
 from train.data.samples import Sample, load_sample, plan_samples
 from train.data.split import assign_split, check_no_leak
 from train.features import FeatureCache, compute_features, map_ahead
+from train.hints import summarize_hidden
 from train.loop import Validation
 from train.models.teacher import STAGE as TEACHER_STAGE
 from train.models.teacher import describe_features, load_teacher
 from train.progress import track
 from train.targets import collect_known, pack_targets
 
-__all__ = ["QUALITY_LOST", "STAGE", "LabelledViews", "hold_below_originals", "label", "load_labels"]
+__all__ = ["HINT_COUNT", "QUALITY_LOST", "STAGE", "LabelledViews", "hold_below_originals", "label", "load_labels"]
 
 STAGE = "labels"
+HINT_COUNT = 64  # numbers of the teacher's hidden layer that are kept of each view
 # Share of its quality that a picture loses at least to a fault of strength 1. Our judgement, in the order that people's
 # ratings of 11,125 phone photos give the attributes, with noise raised: theirs had little of it.
 QUALITY_LOST = {"sharpness": 0.7, "exposure": 0.6, "noise": 0.5, "color": 0.35, "composition": 0.3}
@@ -40,7 +42,7 @@ class LabelledViews:
 
     Attributes:
         views: uint8 (n, size, size, 3), mapped from disk.
-        targets: by head, packed as ``train.targets`` does.
+        targets: by head, packed as ``train.targets`` does; ``hints`` (n, count) are the teacher's alone.
         sides, files, groups, collections, degradations: (n,) text; the last says what was done to the
             photo, "" for originals.
         category_labels, style_labels: of the two label heads.
@@ -64,6 +66,14 @@ class LabelledViews:
         """The rated photos of the validation part."""
         rows = self.select_rated("validation")
         return Validation(self.views[rows], self.targets["quality"][rows, 0], self.collections[rows])
+
+    def find_partners(self, rows: NDArray[np.intp]) -> dict[int, NDArray[np.intp]]:
+        """Of ``rows``, each original's row with the rows of its photo's degraded views."""
+        partners: dict[str, list[int]] = {}
+        for row in rows[self.degradations[rows] != ""]:
+            partners.setdefault(self.files[row], []).append(int(row))
+        originals = rows[self.degradations[rows] == ""]
+        return {int(row): np.array(partners.get(self.files[row], []), dtype=np.intp) for row in originals}
 
     def select_rated(self, side: str) -> NDArray[np.intp]:
         """Rows of the undegraded photos of ``side`` that people rated."""
@@ -107,6 +117,8 @@ def label(
     quality = hold_below_originals(samples, attributes, outputs["quality"])
     outputs["quality"] = quality[:, np.newaxis]
     targets = pack_targets(collect_known(samples, attributes, config.labels), outputs)
+    is_training = np.array([sample.side == "train" for sample in samples])
+    targets["hints"] = summarize_hidden(teacher.compute_hidden(features), is_training, HINT_COUNT)
     _write_views(samples, out / "views.npy", view_size_px)
     arrays: dict[str, Any] = {
         "sides": np.array([sample.side for sample in samples]),
