@@ -19,6 +19,7 @@ __all__ = ["MAX_REQUANTIZATION_FACTOR", "equalize_squeeze_excite"]
 MAX_REQUANTIZATION_FACTOR = 256.0  # XNNPACK's check of the parameters of a convolution
 _SAFE_FACTOR = 64.0
 _ASLEEP = 1e-6  # an output that never exceeds this says nothing; least of all how wide the range should be
+_NEARLY_ONE = 0.999
 _BATCH_SIZE = 16
 
 
@@ -53,6 +54,7 @@ def equalize_squeeze_excite(deploy: tf_keras.Model, views: NDArray[np.uint8]) ->
             continue
         output_range = output_peaks[is_healthy].max()
         shrink = np.where(is_healthy, 1.0, np.minimum(1.0, output_range / np.maximum(needed, 1e-12)))
+        shrink[shrink > _NEARLY_ONE] = 1.0  # what is left of an earlier equalisation is rounding
         if np.all(shrink == 1.0):
             continue
         reduce.set_weights([kernel * shrink, bias * shrink])
