@@ -11,6 +11,7 @@ import pytest
 
 from edge_runtime.errors import UsageError
 from train.config import DistilConfig, FitConfig, TeacherConfig, load_config, parse_config
+from train.stages.search import load_space
 
 CONFIGS = Path(__file__).resolve().parents[2] / "train" / "configs"
 
@@ -24,6 +25,8 @@ def test_shipped_configs_are_read(path: Path) -> None:
     if path.name.startswith("teacher"):
         teacher = load_config(path, TeacherConfig)
         assert teacher.name and teacher.labels.category and teacher.labels.style
+    elif path.name.startswith("search"):
+        assert load_space(path)
     else:
         student = load_config(path, DistilConfig)
         assert student.name and student.student.input_size_px % 32 == 0

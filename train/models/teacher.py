@@ -26,7 +26,9 @@ STAGE = "teacher"
 _HEADS_FILE = "heads.weights.h5"
 _BACKBONE_FILE = "backbone.weights.h5"
 _BATCH_SIZE = 16
-_FLAT = 1e-6  # keeps the slope of the root finite at zero, for a backbone that is fine-tuned
+# Flattens the root near zero, without a step there: the slope stays finite for a backbone that is fine-tuned, and a
+# feature that the cache's float16 has rounded to zero means what it meant before.
+_FLAT = 1e-6
 
 Arrays = dict[str, NDArray[np.float32]]
 
@@ -41,7 +43,7 @@ def build_heads(
     """
     regularizer = keras.regularizers.L2(l2) if l2 else None
     features = keras.Input((feature_count,), name="features")
-    x = keras.ops.sign(features) * keras.ops.sqrt(keras.ops.abs(features) + _FLAT)
+    x = keras.ops.sign(features) * (keras.ops.sqrt(keras.ops.abs(features) + _FLAT) - _FLAT**0.5)
     x = keras.layers.Normalization(name="standardize")(x)
     x = keras.layers.Dropout(config.dropout)(x)
     x = keras.layers.Dense(config.hidden_units, "relu", kernel_regularizer=regularizer, name="hidden")(x)
@@ -59,7 +61,7 @@ def build_heads(
 def compute_signed_root(features: NDArray[Any]) -> NDArray[np.float32]:
     """The square roots of the absolute values, with the values' signs, as the heads' first layer takes them."""
     values = features.astype(np.float32)
-    return np.asarray(np.sign(values) * np.sqrt(np.abs(values) + _FLAT))
+    return np.asarray(np.sign(values) * (np.sqrt(np.abs(values) + _FLAT) - _FLAT**0.5))
 
 
 class Teacher:
