@@ -18,7 +18,7 @@ keras = pytest.importorskip("keras")
 from train.artifact import finish_artifact  # noqa: E402
 from train.config import BackboneConfig, HeadsConfig, LabelsConfig, TeacherConfig  # noqa: E402
 from train.models import backbones  # noqa: E402
-from train.models.teacher import STAGE, Teacher, build_heads, load_teacher  # noqa: E402
+from train.models.teacher import STAGE, Teacher, adapt_standardization, build_heads, load_teacher  # noqa: E402
 
 LABELS = LabelsConfig(category={"mug": "kitchen", "doll": "toys"}, style={"a": "flat", "b": "studio", "c": "table"})
 CONFIG = TeacherConfig("t", backbone=BackboneConfig("tiny", "random", 48), labels=LABELS, heads=HeadsConfig(8), seed=1)
@@ -75,7 +75,7 @@ def test_a_saved_teacher_comes_back(teacher: Teacher, tmp_path: Path, is_trainab
     np.savez(weights, **{f"{i:03d}": array for i, array in enumerate(teacher.backbone.get_weights())})
     entry = replace(CONFIG.backbone, weights=str(weights), is_trainable=is_trainable)
     teacher.config = replace(CONFIG, backbone=entry)
-    teacher.heads.get_layer("standardize").adapt(teacher.backbone.predict(np.ones((4, 48, 48, 3)), verbose=0))
+    adapt_standardization(teacher.heads, teacher.backbone.predict(np.ones((4, 48, 48, 3)), verbose=0))
     expected = teacher.predict(draw_pictures())
     teacher.save(tmp_path)
     assert (tmp_path / "backbone.weights.h5").exists() is is_trainable
@@ -109,3 +109,16 @@ def test_damaged_heads_are_a_usage_error(teacher: Teacher, tmp_path: Path) -> No
     (tmp_path / "heads.weights.h5").write_bytes(b"half a file")
     with pytest.raises(UsageError, match="weights cannot be loaded"):
         load_teacher(tmp_path)
+
+
+def test_features_are_standardised_but_those_that_hardly_vary_stay_small(teacher: Teacher) -> None:
+    rng = np.random.default_rng(6)
+    features = rng.normal(3.0, 1.0, (200, 8)).astype(np.float32) ** 2
+    features[:, 0] = 2.0 + 1e-6 * rng.normal(size=200)
+    features[:, 1] *= -1.0
+    adapt_standardization(teacher.heads, features)
+    probe = keras.Model(teacher.heads.input, teacher.heads.get_layer("standardize").output)
+    values = np.asarray(probe(features))
+    np.testing.assert_allclose(values[:, 1:].mean(axis=0), 0.0, atol=1e-3)
+    np.testing.assert_allclose(values[:, 1:].std(axis=0), 1.0, atol=1e-3)
+    assert np.abs(values[:, 0]).max() < 0.01

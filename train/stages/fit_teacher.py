@@ -25,7 +25,7 @@ from train.features import FeatureCache, compute_features, map_ahead
 from train.loop import Validation, fit
 from train.losses import build_losses
 from train.models.backbones import build_feature_model
-from train.models.teacher import STAGE, Teacher, build_heads, compute_signed_root, describe_features
+from train.models.teacher import STAGE, Teacher, adapt_standardization, build_heads, describe_features
 from train.targets import collect_known, pack_targets
 
 __all__ = ["fit_teacher"]
@@ -110,7 +110,7 @@ def _fit_heads(
     training = [sample for sample in samples if sample.side == "train"]
     features, attributes = cache.gather(training)
     targets = pack_targets(collect_known(training, attributes, config.labels), None)
-    teacher.heads.get_layer("standardize").adapt(compute_signed_root(features))
+    adapt_standardization(teacher.heads, features)
     size = min(config.fit.batch_size, len(training))
     rng = np.random.default_rng(config.seed)
 
@@ -157,7 +157,7 @@ def _fine_tune(
     whole = keras.Model(teacher.backbone.input, teacher.heads(teacher.backbone.output))
     probe = [load_sample(sample, size_px)[0] for sample in training[:64]]
     views = np.stack([make_view(image, spec) for image in probe])
-    teacher.heads.get_layer("standardize").adapt(compute_signed_root(teacher.backbone.predict(views, verbose=0)))
+    adapt_standardization(teacher.heads, teacher.backbone.predict(views, verbose=0))
     validation = _select_validation(rated, lambda chosen: np.stack([load(sample)[0] for sample in chosen]))
     losses = build_losses(replace(config.loss, teacher_share=0.0))
     return fit(keras, whole, generate(), len(training) // batch_size, validation, config.fit, losses, work)
