@@ -6,17 +6,17 @@ import argparse
 import sys
 import textwrap
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from edge_runtime.cli.inputs import expand_paths
+from edge_runtime.cli.options import add_photo_options
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import SCORE_COLUMNS, Column, build_writer
 from edge_runtime.errors import InputError
 from edge_runtime.gate import Gate, list_packs
 from edge_runtime.gate.catalogue import LANGUAGES, load_catalogue
 from edge_runtime.interpreter import quiet_native_log
-from edge_runtime.models import DEFAULT_MODEL, find_model
+from edge_runtime.models import find_model
 from edge_runtime.result import ScoreFailure
 from edge_runtime.scorer import PhotoScorer
 
@@ -53,7 +53,7 @@ def add_command(commands: Any) -> None:
         epilog="Exit codes: 0 all fine, 1 some inputs failed, 2 wrong usage, or no usable model, policy, rule pack, "
         "interpreter, 3 a photo was rejected (also if other inputs failed).",
     )
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="a photo, or a folder of photos")
+    add_photo_options(parser)
     parser.add_argument(
         "--rules",
         action="append",
@@ -61,21 +61,9 @@ def add_command(commands: Any) -> None:
         metavar="PACK",
         help=f"a marketplace's rules, {', '.join(list_packs())}, or a TOML file; may be given several times",
     )
-    parser.add_argument("--policy", type=Path, metavar="P", help="a TOML file of limits (default: the built-in policy)")
     parser.add_argument(
         "--language", choices=LANGUAGES, default="en", help="of messages and advice (default: %(default)s)"
     )
-    parser.add_argument(
-        "--model",
-        default=DEFAULT_MODEL,
-        metavar="M",
-        help="an installed model's name or a .tflite file (default: %(default)s)",
-    )
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads (default: %(default)s)")
-    parser.add_argument(
-        "--format", choices=("table", "jsonl", "csv"), default="table", help="output (default: %(default)s)"
-    )
-    parser.add_argument("--recursive", action="store_true", help="look into folders inside folders, too")
     parser.set_defaults(run=run_gate)
 
 

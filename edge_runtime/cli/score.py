@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import Any
 
 from edge_runtime.cli.inputs import expand_paths
+from edge_runtime.cli.options import add_photo_options
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import SCORE_COLUMNS, build_writer
 from edge_runtime.errors import InputError
 from edge_runtime.gate.policy import Policy, evaluate, load_policy
 from edge_runtime.interpreter import quiet_native_log
-from edge_runtime.models import DEFAULT_MODEL, find_model
+from edge_runtime.models import find_model
 from edge_runtime.result import Score, ScoreFailure
 from edge_runtime.scorer import PhotoScorer
 
@@ -28,19 +28,7 @@ def add_command(commands: Any) -> None:
         description="Scores photos. A photo that fails gets a line, too, and never stops the others.",
         epilog="Exit codes: 0 all fine, 1 some inputs failed, 2 wrong usage, or no usable model, policy, interpreter.",
     )
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="a photo, or a folder of photos")
-    parser.add_argument(
-        "--model",
-        default=DEFAULT_MODEL,
-        metavar="M",
-        help="an installed model's name or a .tflite file (default: %(default)s)",
-    )
-    parser.add_argument("--threads", type=_positive, default=1, metavar="N", help="threads (default: %(default)s)")
-    parser.add_argument("--policy", type=Path, metavar="P", help="a TOML file of limits (default: the built-in policy)")
-    parser.add_argument(
-        "--format", choices=("table", "jsonl", "csv"), default="table", help="output (default: %(default)s)"
-    )
-    parser.add_argument("--recursive", action="store_true", help="look into folders inside folders, too")
+    add_photo_options(parser)
     parser.set_defaults(run=run_score)
 
 
@@ -84,10 +72,3 @@ def _score_one(scorer: PhotoScorer, path: str) -> Score | ScoreFailure:
 
 def _judge(score: Score, policy: Policy) -> dict[str, Any]:
     return score.to_dict(evaluate(score, policy))
-
-
-def _positive(text: str) -> int:
-    number = int(text)  # argparse turns the ValueError into a usage message
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number

@@ -61,12 +61,17 @@ class RuleOutcome:
     format: str = ""
     later: date | None = None
 
+    @property
+    def unit(self) -> str:
+        """Of ``value`` and ``limit``; a border, which no rule puts a number to, is measured in per cent."""
+        return "%" if self.rule.check == "border" else CHECKS[self.rule.check].unit
+
     def to_dict(self, pack: str) -> dict[str, Any]:
         """The outcome as a JSON object; numbers rounded to three decimals."""
         document: dict[str, Any] = {"rule": f"{pack}/{self.rule.name}", "level": self.level, "state": self.state}
         document["value"] = _rounded(self.value)
         document["limit"] = _rounded(self.limit)
-        document["unit"] = "%" if self.rule.check == "border" else CHECKS[self.rule.check].unit
+        document["unit"] = self.unit
         return document
 
 

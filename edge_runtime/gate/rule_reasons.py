@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_runtime.gate.catalogue import load_catalogue
-from edge_runtime.gate.check_names import CHECKS
 from edge_runtime.gate.checks import RuleOutcome, State
 from edge_runtime.gate.rules import Level, RulePack
 
@@ -60,7 +59,7 @@ def build_rule_reason(outcome: RuleOutcome, pack: RulePack, language: str = "en"
     """
     catalogue = load_catalogue(language)
     rule = outcome.rule
-    unit = "%" if rule.check == "border" else CHECKS[rule.check].unit
+    unit = outcome.unit
     low, high = (outcome.spread.low, outcome.spread.high) if outcome.spread else (None, None)
     nothing = catalogue.say("rule.nothing")
     words = {
