@@ -22,7 +22,7 @@ from edge_runtime.contract import ViewSpec
 from edge_runtime.errors import DecodeError, InputError
 from edge_runtime.formats import PhotoFormat, open_with_plugin, sniff_format
 
-__all__ = ["MAX_PIXELS", "MIN_SIDE_PX", "DecodedPhoto", "decode_image", "decode_photo"]
+__all__ = ["MAX_PIXELS", "MIN_SIDE_PX", "DecodedPhoto", "decode", "decode_image", "decode_photo"]
 
 MAX_PIXELS = 200_000_000  # the largest phone sensors deliver 16,320 x 12,240 pixels = 199.8 million
 MIN_SIDE_PX = 16  # below this nothing can be said about sharpness, noise or framing
@@ -55,6 +55,26 @@ class DecodedPhoto:
     width_px: int
     height_px: int
     box: Box | None = None
+
+
+def decode(photo: object, view: ViewSpec | None = None) -> DecodedPhoto:
+    """Whatever holds a photo, but for frames, as a canonical picture.
+
+    Args:
+        photo: a path, the bytes of a photo file, or a Pillow image.
+        view: as for :func:`decode_photo`.
+
+    Raises:
+        InputError: of its kinds, as :func:`decode_photo` and :func:`decode_image` tell; or ``photo`` is something else.
+    """
+    if isinstance(photo, Image.Image):
+        return decode_image(photo)
+    if isinstance(photo, (str, os.PathLike, bytes, bytearray, memoryview)):
+        return decode_photo(photo, view)
+    raise InputError(
+        f"cannot score a {type(photo).__name__}; pass a path, bytes, a Pillow image, "
+        "or a uint8 array (height, width, 3)"
+    )
 
 
 def decode_photo(

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from threading import Lock
 from time import perf_counter
 from types import TracebackType
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from edge_runtime.contract import ATTRIBUTE_NAMES, ModelContract, unpack_model
-from edge_runtime.decode import decode_image, decode_photo
+from edge_runtime.decode import DecodedPhoto, decode
 from edge_runtime.errors import InputError, ModelError, UsageError
 from edge_runtime.frame import check_frame, make_frame_view
 from edge_runtime.interpreter import Interpreter
@@ -23,9 +23,10 @@ from edge_runtime.models import DEFAULT_MODEL, find_model
 from edge_runtime.result import Attributes, Band, ImageSize, Label, ModelInfo, Score, ScoreFailure, Timings
 from edge_runtime.views import make_view
 
-__all__ = ["Photo", "PhotoScorer"]
+__all__ = ["Photo", "PhotoScorer", "each"]
 
 Photo: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image | NDArray[np.uint8]"
+_Result = TypeVar("_Result")
 
 
 class PhotoScorer:
@@ -97,36 +98,30 @@ class PhotoScorer:
             UsageError: the scorer is closed.
         """
         started = perf_counter()
-        spec = self.contract.view
-        path = None
         if isinstance(photo, np.ndarray):
             frame = check_frame(photo, color_order)
-            height_px, width_px, _ = frame.shape
-            decoded = started
-            view = make_frame_view(frame, spec, color_order)
-        else:
-            if isinstance(photo, Image.Image):
-                picture = decode_image(photo)
-            elif isinstance(photo, (bytes, bytearray, memoryview)):
-                picture = decode_photo(photo, spec)
-            elif isinstance(photo, (str, os.PathLike)):
-                path = os.fspath(photo)
-                picture = decode_photo(path, spec)
-            else:
-                raise InputError(
-                    f"cannot score a {type(photo).__name__}; pass a path, bytes, a Pillow image, "
-                    "or a uint8 array (height, width, 3)"
-                )
-            width_px, height_px = picture.width_px, picture.height_px
-            decoded = perf_counter()
-            view = make_view(picture.image, spec, picture.box)
-        prepared = perf_counter()
-        with self._lock:
-            if self._interpreter is None:
-                raise UsageError("this PhotoScorer is closed; make a new one")
-            outputs = self._interpreter.invoke(view)
-        inferred = perf_counter()
-        return self._build_score(outputs, path, ImageSize(width_px, height_px), (started, decoded, prepared, inferred))
+            view = make_frame_view(frame, self.contract.view, color_order)
+            return self._score_view(view, None, ImageSize(frame.shape[1], frame.shape[0]), started, started)
+        decoded = decode(photo, self.contract.view)
+        path = os.fspath(photo) if isinstance(photo, (str, os.PathLike)) else None
+        return self.score_decoded(decoded, path=path, started=started)
+
+    def score_decoded(self, photo: DecodedPhoto, *, path: str | None = None, started: float | None = None) -> Score:
+        """Scores a photo that was decoded already, for those who want its picture, too: decoding takes longest.
+
+        Args:
+            photo: from :func:`edge_runtime.decode.decode`, with this model's ``contract.view``: of a JPEG decoded in
+                another size the score may differ a little.
+            path: where it came from.
+            started: ``time.perf_counter()`` before it was decoded; None: decoding counts as no time.
+
+        Raises:
+            UsageError: the scorer is closed.
+        """
+        decoded = perf_counter()
+        view = make_view(photo.image, self.contract.view, photo.box)
+        size = ImageSize(photo.width_px, photo.height_px)
+        return self._score_view(view, path, size, decoded if started is None else started, decoded)
 
     def score_many(self, photos: Iterable[Photo], color_order: str = "rgb") -> Iterator[Score | ScoreFailure]:
         """Scores photos one after another, lazily and in order; one that fails does not stop the others.
@@ -138,12 +133,7 @@ class PhotoScorer:
         Yields:
             A Score, or a ScoreFailure with the path (or "#index") and the error.
         """
-        for index, photo in enumerate(photos):
-            try:
-                yield self.score(photo, color_order)
-            except InputError as error:
-                is_path = isinstance(photo, (str, os.PathLike))
-                yield ScoreFailure(os.fspath(cast("str", photo)) if is_path else f"#{index}", error)
+        return each(lambda photo: self.score(photo, color_order), photos)
 
     def close(self) -> None:
         """Frees the interpreter; a later ``score`` raises UsageError. May be called twice."""
@@ -178,6 +168,16 @@ class PhotoScorer:
                 raise ModelError(
                     f"the model's output {name!r} has {found or 'no'} values, its contract says {size}; export it again"
                 )
+
+    def _score_view(
+        self, view: NDArray[np.uint8], path: str | None, size: ImageSize, started: float, decoded: float
+    ) -> Score:
+        prepared = perf_counter()
+        with self._lock:
+            if self._interpreter is None:
+                raise UsageError("this PhotoScorer is closed; make a new one")
+            outputs = self._interpreter.invoke(view)
+        return self._build_score(outputs, path, size, (started, decoded, prepared, perf_counter()))
 
     def _build_score(
         self, outputs: dict[str, Any], path: str | None, size: ImageSize, moments: tuple[float, float, float, float]
@@ -216,3 +216,12 @@ class PhotoScorer:
         best = int(exponentials.argmax())
         probability = float(exponentials[best] / exponentials.sum())
         return Label(labels[best] if probability >= self.contract.unknown_below else "unknown", probability)
+
+
+def each(action: Callable[[Photo], _Result], photos: Iterable[Photo]) -> Iterator[_Result | ScoreFailure]:
+    """What ``action`` says of photo after photo, lazily; of one that raises InputError, a ScoreFailure."""
+    for index, photo in enumerate(photos):
+        try:
+            yield action(photo)
+        except InputError as error:
+            yield ScoreFailure(os.fspath(photo) if isinstance(photo, (str, os.PathLike)) else f"#{index}", error)

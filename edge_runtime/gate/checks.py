@@ -14,9 +14,11 @@ from edge_runtime.gate.evidence import Evidence
 from edge_runtime.gate.overlay import OVERLAY_CHECKS, OverlayDetector
 from edge_runtime.gate.rules import Level, Rule
 
-__all__ = ["EXTENSIONS", "RuleOutcome", "State", "check_rule"]
+__all__ = ["EXTENSIONS", "MOST_DECIMALS", "RuleOutcome", "State", "check_rule", "round_value"]
 
 State = Literal["passed", "failed", "not_checked"]
+
+MOST_DECIMALS = 3  # of what was measured, in reports and JSON
 
 # The extensions that Google's page lists for each format, the usual one first; for the rest the registered ones.
 EXTENSIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -69,8 +71,8 @@ class RuleOutcome:
     def to_dict(self, pack: str) -> dict[str, Any]:
         """The outcome as a JSON object; numbers rounded to three decimals."""
         document: dict[str, Any] = {"rule": f"{pack}/{self.rule.name}", "level": self.level, "state": self.state}
-        document["value"] = _rounded(self.value)
-        document["limit"] = _rounded(self.limit)
+        document["value"] = round_value(self.value)
+        document["limit"] = round_value(self.limit)
         document["unit"] = self.unit
         return document
 
@@ -213,5 +215,6 @@ def _not_checked(rule: Rule, code: str, limit: float | str | None = None, spread
     return RuleOutcome(rule, rule.level, "not_checked", None, usual if limit is None else limit, code, spread)
 
 
-def _rounded(value: float | str | None) -> float | str | None:
-    return round(value, 3) if isinstance(value, float) else value
+def round_value(value: float | str | None) -> float | str | None:
+    """As reports and JSON give what was measured: to ``MOST_DECIMALS``."""
+    return round(value, MOST_DECIMALS) if isinstance(value, float) else value

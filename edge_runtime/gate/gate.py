@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from time import perf_counter
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from edge_runtime.decode import DecodedPhoto, decode_image, decode_photo
-from edge_runtime.errors import InputError, UsageError
+from edge_runtime.decode import decode
+from edge_runtime.errors import UsageError
 from edge_runtime.gate.catalogue import load_catalogue
 from edge_runtime.gate.check_names import CHECKS
 from edge_runtime.gate.checks import RuleOutcome, check_rule
@@ -26,9 +26,8 @@ from edge_runtime.gate.rule_reasons import RuleReason, build_rule_reason
 from edge_runtime.gate.rules import RulePack, load_pack
 from edge_runtime.gate.toml_table import find_near
 from edge_runtime.gate.weights import compute_weighted_quality
-from edge_runtime.result import Decision, ImageSize, Reason, Score, ScoreFailure, Timings
-from edge_runtime.scorer import Photo, PhotoScorer
-from edge_runtime.views import make_view
+from edge_runtime.result import Decision, Reason, Score, ScoreFailure
+from edge_runtime.scorer import Photo, PhotoScorer, each
 
 __all__ = ["Gate", "GateResult"]
 
@@ -170,12 +169,7 @@ class Gate:
         Yields:
             A GateResult, or a ScoreFailure with the path (or "#index") and the error.
         """
-        for index, photo in enumerate(photos):
-            try:
-                yield self.judge(photo, color_order)
-            except InputError as error:
-                is_path = isinstance(photo, (str, os.PathLike))
-                yield ScoreFailure(os.fspath(cast("str", photo)) if is_path else f"#{index}", error)
+        return each(lambda photo: self.judge(photo, color_order), photos)
 
     def _check(self, evidence: Evidence) -> Iterator[tuple[RulePack, RuleOutcome]]:
         today = self._today or date.today()
@@ -189,32 +183,12 @@ class Gate:
         self, photo: Photo, color_order: str
     ) -> tuple[Score, Image.Image | None, tuple[float, float, float, float] | None]:
         """The score and, if a rule asks for pixels, the picture: decoding takes longest, so it is done once."""
-        if not self._needs_pixels:
-            return self._scorer.score(photo, color_order), None, None
         if isinstance(photo, np.ndarray):
             score = self._scorer.score(photo, color_order)
+            if not self._needs_pixels:
+                return score, None, None
             return score, Image.fromarray(photo if color_order == "rgb" else photo[..., ::-1].copy()), None
         started = perf_counter()
-        spec = self._scorer.contract.view
-        if isinstance(photo, Image.Image):
-            decoded = decode_image(photo)
-        elif isinstance(photo, (str, os.PathLike, bytes, bytearray, memoryview)):
-            decoded = decode_photo(photo, spec)
-        else:
-            return self._scorer.score(photo, color_order), None, None  # raises, with the words for it
-        return self._score_decoded(decoded, photo, started), decoded.image, decoded.box
-
-    def _score_decoded(self, decoded: DecodedPhoto, photo: object, started: float) -> Score:
-        """Bit for bit what the scorer says of the photo: a frame of the view's own size is the view."""
-        decoded_at = perf_counter()
-        view = make_view(decoded.image, self._scorer.contract.view, decoded.box)
-        prepared_at = perf_counter()
-        score = self._scorer.score(view)
-        timings = Timings(
-            1e3 * (decoded_at - started),
-            1e3 * (prepared_at - decoded_at) + score.timings.preprocess_ms,
-            score.timings.inference_ms,
-            1e3 * (perf_counter() - started),
-        )
+        decoded = decode(photo, self._scorer.contract.view)
         path = os.fspath(photo) if isinstance(photo, (str, os.PathLike)) else None
-        return replace(score, path=path, image=ImageSize(decoded.width_px, decoded.height_px), timings=timings)
+        return self._scorer.score_decoded(decoded, path=path, started=started), decoded.image, decoded.box

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_runtime.gate.catalogue import load_catalogue
-from edge_runtime.gate.checks import RuleOutcome, State
+from edge_runtime.gate.checks import MOST_DECIMALS, RuleOutcome, State, round_value
 from edge_runtime.gate.rules import Level, RulePack
 
 __all__ = ["RuleReason", "build_rule_reason"]
-
-MOST_DECIMALS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +36,13 @@ class RuleReason:
 
     def to_dict(self) -> dict[str, Any]:
         """The reason's JSON object; numbers rounded to three decimals."""
-        value, limit = (round(x, MOST_DECIMALS) if isinstance(x, float) else x for x in (self.value, self.limit))
         return {
             "code": self.code,
             "rule": self.rule,
             "level": self.level,
             "state": self.state,
-            "value": value,
-            "limit": limit,
+            "value": round_value(self.value),
+            "limit": round_value(self.limit),
             "message": self.message,
             "advice": self.advice,
         }

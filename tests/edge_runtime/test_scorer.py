@@ -26,9 +26,10 @@ from edge_runtime import (
     UsageError,
 )
 from edge_runtime.contract import PiecewiseLinear, ViewSpec, pack_model, unpack_model
-from edge_runtime.decode import TRANSPOSITIONS
+from edge_runtime.decode import TRANSPOSITIONS, decode
 from edge_runtime.interpreter import Interpreter
 from edge_runtime.models import DEFAULT_MODEL, find_model, list_models
+from edge_runtime.result import ImageSize
 from edge_runtime.views import make_view
 
 INVERSE = {
@@ -72,6 +73,16 @@ def test_path_bytes_image_and_frame_get_one_score(scorer: PhotoScorer, photo: Im
         assert without_timings(scorer.score(same)) == wanted
     assert without_timings(scorer.score(bgr, color_order="bgr")) == wanted
     assert without_timings(scorer.score(rgb[..., ::-1], color_order="bgr")) == wanted
+
+
+def test_decoded_photo_scores_like_its_file(scorer: PhotoScorer, photo: Image.Image, tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    photo.resize((1301, 977)).save(path, quality=92)  # no multiple of the reduced scale
+    decoded = decode(path, scorer.contract.view)
+    whole, parts = scorer.score(path), scorer.score_decoded(decoded, path=str(path))
+    assert dataclasses.replace(parts, timings=whole.timings) == whole
+    assert whole.image == ImageSize(1301, 977)
+    assert whole.timings.decode_ms > 0 and parts.timings.decode_ms == 0
 
 
 def test_color_order_matters(scorer: PhotoScorer) -> None:
