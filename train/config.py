@@ -60,6 +60,7 @@ class SamplesConfig:
 
     degraded_per_clean: int = 3
     degraded_per_photo: int = 1
+    crops_per_photo: int = 0
     clean_from_mos: float = 0.7
     clean_sources: tuple[str, ...] = ()
     composition_share: float = 0.35
@@ -70,6 +71,7 @@ class SamplesConfig:
             self,
             degraded_per_clean=(0, math.inf),
             degraded_per_photo=(0, math.inf),
+            crops_per_photo=(0, math.inf),
             composition_share=(0, 1),
             photo_limit=(0, math.inf),
         )

@@ -14,7 +14,7 @@ from edge_runtime.contract import ATTRIBUTE_NAMES
 from train.data.degradations import Degradation
 from train.data.manifest import Photo
 from train.data.samples import Sample
-from train.stages.label import QUALITY_LOST, hold_below_originals
+from train.stages.label import CROPPED, QUALITY_LOST, LabelledViews, hold_below_originals
 
 PHOTO = Photo("a.jpg", Path("a.jpg"), None, "", "", "g", "")
 ORIGINAL = Sample(PHOTO, "train", is_clean=True)
@@ -46,3 +46,15 @@ def test_a_fault_that_is_not_known_to_show_changes_nothing() -> None:
 def test_a_good_framing_is_no_fault() -> None:
     reframed = Sample(PHOTO, "train", is_clean=True, reframe_seed=1)
     assert hold([ORIGINAL, reframed], [0.8, 0.9]) == pytest.approx([0.8, 0.9])
+
+
+def test_originals_and_crops_have_the_degraded_views_of_their_photo_as_partners() -> None:
+    files = np.array(["a", "b", "a", "a", "b", "c", "a"])
+    degradations = np.array(["", "", "defocus", CROPPED, CROPPED, "", "reframed"])
+    count = len(files)
+    text = np.full(count, "x")
+    views = np.zeros((count, 8, 8, 3), np.uint8)
+    labels = LabelledViews(views, {}, text, files, text, text, degradations, (), (), 0, ())
+    partners = labels.find_partners(np.arange(count))
+    assert {row: found.tolist() for row, found in partners.items()} == {0: [2, 6], 3: [2, 6], 1: [], 4: [], 5: []}
+    assert {row: found.tolist() for row, found in labels.find_partners(np.arange(3)).items()} == {0: [2], 1: []}

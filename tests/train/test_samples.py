@@ -193,3 +193,29 @@ def test_a_photo_that_cannot_be_decoded_is_named(make_photo: MakePhoto) -> None:
 def test_labels_are_sorted_and_stand_once() -> None:
     labels = LabelsConfig(category={"mug": "kitchen", "pan": "kitchen", "doll": "toys"}, style={"white": "studio"})
     assert collect_labels(labels) == (("kitchen", "toys"), ("studio",))
+
+
+def test_crops_are_added_for_photos_to_train_on_and_change_nothing_else(photos: list[Photo]) -> None:
+    sides = {photo.file: ("train", "validation")[index % 2] for index, photo in enumerate(photos)}
+    without = plan_samples(photos, sides, CONFIG, 0)
+    samples = plan_samples(photos, sides, replace(CONFIG, crops_per_photo=2), 0)
+    crops = [sample for sample in samples if sample.crop_seed is not None]
+    assert [sample for sample in samples if sample.crop_seed is None] == without
+    assert [sample.photo for sample in crops] == [photo for photo in photos[::2] for _ in range(2)]
+    assert len({sample.key for sample in samples}) == len(samples)
+    assert not any(sample.is_original for sample in crops)
+
+
+def test_a_crop_is_a_part_of_the_photo_of_which_nothing_is_known(make_photo: MakePhoto, textured: Picture) -> None:
+    photo = make_photo("clean.png", textured, mos=0.9)
+    height_px, width_px, _ = textured.shape
+    sizes = set()
+    for seed in range(20):
+        crop, attributes = load_sample(Sample(photo, "train", True, crop_seed=seed), min(textured.shape[:2]))
+        assert 0.59 * height_px < crop.shape[0] < 0.96 * height_px
+        assert 0.59 * width_px < crop.shape[1] < 0.96 * width_px
+        windows = np.lib.stride_tricks.sliding_window_view(textured[..., 0], crop.shape[:2])
+        assert (windows == crop[..., 0]).all(axis=(2, 3)).any()
+        assert np.isnan(attributes).all()
+        sizes.add(crop.shape)
+    assert len(sizes) > 10

@@ -34,18 +34,20 @@ __all__ = ["Sample", "collect_labels", "load_sample", "plan_samples"]
 _UNKNOWN = np.float32(np.nan)
 _DOMINANT = 0.5  # from this strength on a fault outweighs whatever a photo brought along
 _REFRAMED_SHARE = 0.25  # good framings among the reframed views
+_CROP_SIDES = (0.6, 0.95)  # of the photo's sides; smaller ones show too little of a product to be told what it is
 # "tilted" counts once, the others twice: not every product has a horizontal to be tilted from.
 _FRAMING_KINDS = tuple(kind for kind in COMPOSITION_KINDS for _ in range(1 if kind == "tilted" else 2))
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A photo and the degradation to apply, if any.
+    """A photo and what is done to it, if anything.
 
     Attributes:
         side: "train", "test" or "validation".
         is_clean: the photo itself is flawless as far as is known, so the attributes of its views are known.
         reframe_seed: instead of a degradation, frame the product well anew, through the steps that bad framing takes.
+        crop_seed: instead, show a part of the photo. Nobody rated that; a teacher can.
     """
 
     photo: Photo
@@ -53,17 +55,20 @@ class Sample:
     is_clean: bool
     degradation: Degradation | None = None
     reframe_seed: int | None = None
+    crop_seed: int | None = None
 
     @property
     def is_original(self) -> bool:
         """Whether the sample is the photo's own pixels, which its rating belongs to."""
-        return self.degradation is None and self.reframe_seed is None
+        return self.degradation is None and self.reframe_seed is None and self.crop_seed is None
 
     @property
     def key(self) -> str:
         """Names the sample's pixels: equal keys, equal pictures."""
         if self.reframe_seed is not None:
             return f"{self.photo.file}|reframed:{self.reframe_seed}"
+        if self.crop_seed is not None:
+            return f"{self.photo.file}|crop:{self.crop_seed}"
         if self.degradation is None:
             return self.photo.file
         fault = self.degradation
@@ -71,7 +76,10 @@ class Sample:
 
 
 def plan_samples(photos: Sequence[Photo], split: Mapping[str, str], config: SamplesConfig, seed: int) -> list[Sample]:
-    """All originals, then the degraded views; those of one photo depend on the seed and the photo alone."""
+    """All originals, then the other views; those of one photo depend on the seed and the photo alone.
+
+    Only photos to train on are cropped: crops widen what a student sees, and nothing is measured on them.
+    """
     limited = _limit(photos, config.photo_limit, seed)
     samples = []
     for photo in limited:
@@ -89,6 +97,11 @@ def plan_samples(photos: Sequence[Photo], split: Mapping[str, str], config: Samp
             else:
                 fault = random_degradation(rng, _FRAMING_KINDS)
                 samples.append(Sample(photo, split[photo.file], is_clean, fault))
+        if split[photo.file] == "train":
+            seeds = np.random.default_rng(_hash(seed, f"crops of {photo.file}")).integers(
+                2**31, size=config.crops_per_photo
+            )
+            samples += [Sample(photo, "train", is_clean, crop_seed=int(crop_seed)) for crop_seed in seeds]
     return sorted(samples, key=lambda sample: not sample.is_original)
 
 
@@ -104,6 +117,8 @@ def load_sample(sample: Sample, min_side_px: int) -> tuple[NDArray[np.uint8], ND
     view = ViewSpec(min_side_px, min_side_px)  # a scaled JPEG decode keeps both sides at least this long
     image = np.asarray(decode_photo(sample.photo.path, view).image)
     attributes = np.full(len(ATTRIBUTE_NAMES), _UNKNOWN, dtype=np.float32)
+    if sample.crop_seed is not None:
+        return _crop(image, np.random.default_rng(sample.crop_seed)), attributes
     composition = ATTRIBUTE_NAMES.index("composition")
     product = find_product(image) if _has_white_background(sample.photo) else None
     if sample.reframe_seed is not None:
@@ -139,6 +154,15 @@ def load_sample(sample: Sample, min_side_px: int) -> tuple[NDArray[np.uint8], ND
 def collect_labels(config: LabelsConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The labels of the category and the style head, sorted."""
     return tuple(sorted(set(config.category.values()))), tuple(sorted(set(config.style.values())))
+
+
+def _crop(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A part somewhere in the picture, each of its sides a share of the picture's own."""
+    height_px, width_px = (round(side * rng.uniform(*_CROP_SIDES)) for side in image.shape[:2])
+    top, left = (
+        int(rng.integers(whole - part + 1)) for whole, part in zip(image.shape, (height_px, width_px), strict=False)
+    )
+    return image[top : top + height_px, left : left + width_px]
 
 
 def _is_clean(photo: Photo, config: SamplesConfig) -> bool:

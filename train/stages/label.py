@@ -30,6 +30,7 @@ from train.targets import collect_known, pack_targets
 __all__ = ["HINT_COUNT", "QUALITY_LOST", "STAGE", "LabelledViews", "hold_below_originals", "label", "load_labels"]
 
 STAGE = "labels"
+CROPPED = "cropped"  # in ``LabelledViews.degradations``: a part of the photo, otherwise as it is
 HINT_COUNT = 64  # numbers of the teacher's hidden layer that are kept of each view
 # Share of its quality that a picture loses at least to a fault of strength 1. Our judgement, in the order that people's
 # ratings of 11,125 phone photos give the attributes, with noise raised: theirs had little of it.
@@ -68,12 +69,12 @@ class LabelledViews:
         return Validation(self.views[rows], self.targets["quality"][rows, 0], self.collections[rows])
 
     def find_partners(self, rows: NDArray[np.intp]) -> dict[int, NDArray[np.intp]]:
-        """Of ``rows``, each original's row with the rows of its photo's degraded views."""
+        """Of ``rows``, each original's and each crop's with the rows of the same photo's degraded views."""
+        is_degraded = ~np.isin(self.degradations[rows], ("", CROPPED))
         partners: dict[str, list[int]] = {}
-        for row in rows[self.degradations[rows] != ""]:
+        for row in rows[is_degraded]:
             partners.setdefault(self.files[row], []).append(int(row))
-        originals = rows[self.degradations[rows] == ""]
-        return {int(row): np.array(partners.get(self.files[row], []), dtype=np.intp) for row in originals}
+        return {int(row): np.array(partners.get(self.files[row], []), dtype=np.intp) for row in rows[~is_degraded]}
 
     def select_rated(self, side: str) -> NDArray[np.intp]:
         """Rows of the undegraded photos of ``side`` that people rated."""
@@ -205,9 +206,11 @@ def load_labels(folder: Path) -> LabelledViews:
 
 
 def _describe(sample: Sample) -> str:
-    """What was done to the photo: the degradation's kind, "reframed", or "" for an original."""
+    """What was done to the photo: the degradation's kind, "reframed", CROPPED, or "" for an original."""
     if sample.reframe_seed is not None:
         return "reframed"
+    if sample.crop_seed is not None:
+        return CROPPED
     return sample.degradation.kind if sample.degradation else ""
 
 
