@@ -161,7 +161,7 @@ def _limit_cores(num_threads: int) -> None:
 
 def _count_weights_bytes(teacher: Any) -> int:
     """Four bytes for each number in the teacher's networks."""
-    return sum(4 * int(network.count_params()) for network in (teacher.backbone, teacher.heads))
+    return sum(4 * int(network.count_params()) for network in (teacher.backbone, *teacher.heads))
 
 
 def _serve(folder: Path, num_threads: int, weights: str | None, requests: IO[str], answers: IO[str]) -> None:

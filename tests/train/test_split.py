@@ -10,7 +10,7 @@ import pytest
 
 from edge_runtime.errors import ManifestError, UsageError
 from train.data.manifest import Photo, load_manifest
-from train.data.split import SPLIT_NAMES, assign_split, check_no_leak
+from train.data.split import SPLIT_NAMES, assign_fold, assign_split, check_no_leak
 
 
 def photo(file: str, group: str, side: str = "", row: int = 0) -> Photo:
@@ -103,3 +103,12 @@ def test_shared_photos_split_without_a_leak(shared_data: Path) -> None:
     check_no_leak(photos, split)
     counts = Counter(split[entry.file] for entry in photos if entry.mos is not None)
     assert min(counts[name] for name in SPLIT_NAMES) > 150
+
+
+def test_folds_are_even_shares_of_the_groups_whatever_their_side() -> None:
+    folds = [assign_fold(f"g{i}", 5, 0) for i in range(2000)]
+    assert sorted(set(folds)) == [0, 1, 2, 3, 4]
+    assert all(330 < folds.count(fold) < 470 for fold in range(5))
+    assert folds == [assign_fold(f"g{i}", 5, 0) for i in range(2000)]
+    assert folds != [assign_fold(f"g{i}", 5, 1) for i in range(2000)]
+    assert {assign_fold(f"g{i}", 1, 0) for i in range(50)} == {0}

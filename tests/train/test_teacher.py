@@ -17,8 +17,9 @@ keras = pytest.importorskip("keras")
 
 from train.artifact import finish_artifact  # noqa: E402
 from train.config import BackboneConfig, HeadsConfig, LabelsConfig, TeacherConfig  # noqa: E402
+from train.data.split import assign_fold  # noqa: E402
 from train.models import backbones  # noqa: E402
-from train.models.teacher import STAGE, Teacher, adapt_standardization, build_heads, load_teacher  # noqa: E402
+from train.models.teacher import STAGE, Teacher, adapt_standardization, build_all_heads, load_teacher  # noqa: E402
 
 LABELS = LabelsConfig(category={"mug": "kitchen", "doll": "toys"}, style={"a": "flat", "b": "studio", "c": "table"})
 CONFIG = TeacherConfig("t", backbone=BackboneConfig("tiny", "random", 48), labels=LABELS, heads=HeadsConfig(8), seed=1)
@@ -35,7 +36,7 @@ def teacher(monkeypatch: pytest.MonkeyPatch) -> Teacher:
     monkeypatch.setitem(backbones.BACKBONES, "tiny", entry)
     keras.utils.set_random_seed(0)
     backbone = backbones.build_feature_model("tiny", "random", "float32")
-    return Teacher(CONFIG, backbone, build_heads(8, (("kitchen", "toys"), ("flat", "studio", "table")), CONFIG.heads))
+    return Teacher(CONFIG, backbone, build_all_heads(backbone, CONFIG))
 
 
 def draw_pictures() -> list[np.ndarray]:
@@ -75,7 +76,7 @@ def test_a_saved_teacher_comes_back(teacher: Teacher, tmp_path: Path, is_trainab
     np.savez(weights, **{f"{i:03d}": array for i, array in enumerate(teacher.backbone.get_weights())})
     entry = replace(CONFIG.backbone, weights=str(weights), is_trainable=is_trainable)
     teacher.config = replace(CONFIG, backbone=entry)
-    adapt_standardization(teacher.heads, teacher.backbone.predict(np.ones((4, 48, 48, 3)), verbose=0))
+    adapt_standardization(teacher.heads[0], teacher.backbone.predict(np.ones((4, 48, 48, 3)), verbose=0))
     expected = teacher.predict(draw_pictures())
     teacher.save(tmp_path)
     assert (tmp_path / "backbone.weights.h5").exists() is is_trainable
@@ -116,9 +117,35 @@ def test_features_are_standardised_but_those_that_hardly_vary_stay_small(teacher
     features = rng.normal(3.0, 1.0, (200, 8)).astype(np.float32) ** 2
     features[:, 0] = 2.0 + 1e-6 * rng.normal(size=200)
     features[:, 1] *= -1.0
-    adapt_standardization(teacher.heads, features)
-    probe = keras.Model(teacher.heads.input, teacher.heads.get_layer("standardize").output)
+    adapt_standardization(teacher.heads[0], features)
+    probe = keras.Model(teacher.heads[0].input, teacher.heads[0].get_layer("standardize").output)
     values = np.asarray(probe(features))
     np.testing.assert_allclose(values[:, 1:].mean(axis=0), 0.0, atol=1e-3)
     np.testing.assert_allclose(values[:, 1:].std(axis=0), 1.0, atol=1e-3)
     assert np.abs(values[:, 0]).max() < 0.01
+
+
+def test_folds_are_averaged_and_a_photo_trained_on_is_judged_by_heads_that_did_not_see_it(
+    teacher: Teacher, tmp_path: Path
+) -> None:
+    config = replace(CONFIG, heads=replace(CONFIG.heads, folds=3), split_seed=5)
+    folded = Teacher(config, teacher.backbone, build_all_heads(teacher.backbone, config))
+    features = np.abs(np.random.default_rng(0).normal(size=(6, 8))).astype(np.float32)
+    for seed, heads in enumerate(folded.heads):
+        adapt_standardization(heads, features)
+        kernel = np.random.default_rng(seed).normal(size=(8, 1))
+        heads.get_layer("quality").set_weights([kernel, np.zeros(1)])
+    single = [Teacher(config, teacher.backbone, [heads]).predict_features(features) for heads in folded.heads]
+    mean = folded.predict_features(features)
+    groups = ["a", None, "b", "c", "d", "e"]
+    unseen = folded.predict_features(features, groups)
+    for name, values in mean.items():
+        np.testing.assert_allclose(values, np.mean([each[name] for each in single], axis=0), rtol=1e-5)
+        for row, group in enumerate(groups):
+            expected = values[row] if group is None else single[assign_fold(group, 3, 5)][name][row]
+            np.testing.assert_allclose(unseen[name][row], expected, rtol=1e-5)
+    assert folded.compute_hidden(features).shape == (6, 3 * CONFIG.heads.hidden_units)
+    folded.save(tmp_path)
+    finish_artifact(tmp_path, STAGE, asdict(config), [], time.time())
+    loaded = load_teacher(tmp_path).predict_features(features)
+    np.testing.assert_allclose(loaded["quality"], mean["quality"], rtol=1e-5)

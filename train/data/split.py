@@ -15,7 +15,7 @@ from typing import Literal
 from edge_runtime.errors import ManifestError, UsageError
 from train.data.manifest import Photo
 
-__all__ = ["SPLIT_NAMES", "SplitName", "assign_split", "check_no_leak"]
+__all__ = ["SPLIT_NAMES", "SplitName", "assign_fold", "assign_split", "check_no_leak"]
 
 SplitName = Literal["train", "test", "validation"]
 SPLIT_NAMES: tuple[SplitName, ...] = ("train", "test", "validation")
@@ -52,6 +52,11 @@ def assign_split(
     # Before the rest of a group follows its stated side: the rows at fault are among the stated ones.
     check_no_leak([photo for photo in photos if photo.file in explicit], explicit)
     return {photo.file: stated.get(photo.group) or _side_of(_uniform_of(seed, photo.group), shares) for photo in photos}
+
+
+def assign_fold(group: str, folds: int, seed: int) -> int:
+    """Which of ``folds`` shares a group belongs to, 0 to ``folds - 1``; independent of its side of the split."""
+    return int(folds * _uniform_of(seed, f"fold of {group}"))
 
 
 def check_no_leak(photos: Sequence[Photo], split: Mapping[str, str]) -> None:

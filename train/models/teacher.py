@@ -17,13 +17,21 @@ from edge_runtime.views import make_view
 from train.artifact import compute_digest, read_provenance
 from train.config import BackboneConfig, HeadsConfig, TeacherConfig, parse_config
 from train.data.samples import collect_labels
+from train.data.split import assign_fold
 from train.features import choose_view
 from train.models.backbones import build_feature_model
 
-__all__ = ["STAGE", "Teacher", "adapt_standardization", "build_heads", "describe_features", "load_teacher"]
+__all__ = [
+    "STAGE",
+    "Teacher",
+    "adapt_standardization",
+    "build_all_heads",
+    "build_heads",
+    "describe_features",
+    "load_teacher",
+]
 
 STAGE = "teacher"
-_HEADS_FILE = "heads.weights.h5"
 _BACKBONE_FILE = "backbone.weights.h5"
 _BATCH_SIZE = 16
 # Flattens the root near zero, without a step there: the slope stays finite for a backbone that is fine-tuned, and a
@@ -59,6 +67,14 @@ def build_heads(
     return keras.Model(features, outputs, name="teacher_heads")
 
 
+def build_all_heads(backbone: Any, config: TeacherConfig) -> list[Any]:
+    """As many sets of heads for ``backbone``'s features as the config has folds."""
+    labels = collect_labels(config.labels)
+    return [
+        build_heads(backbone.output.shape[-1], labels, config.heads, config.fit.l2) for _ in range(config.heads.folds)
+    ]
+
+
 def adapt_standardization(heads: Any, features: NDArray[Any]) -> None:
     """Fits the heads' first layer, which standardises the features' signed roots, to (n, f) features, in place.
 
@@ -78,14 +94,14 @@ class Teacher:
     Attributes:
         config: what it was trained with.
         category_labels, style_labels: of the two label heads.
-        backbone: RGB views → features. heads: features → outputs. Both Keras 3 models.
+        backbone: RGB views → features. heads: one or, with folds, several: features → outputs. All Keras 3 models.
     """
 
-    def __init__(self, config: TeacherConfig, backbone: Any, heads: Any) -> None:
+    def __init__(self, config: TeacherConfig, backbone: Any, heads: Sequence[Any]) -> None:
         self.config = config
         self.category_labels, self.style_labels = collect_labels(config.labels)
         self.backbone = backbone
-        self.heads = heads
+        self.heads = tuple(heads)
 
     def predict(self, images: Sequence[NDArray[np.uint8]]) -> Arrays:
         """Judges pictures, RGB uint8 (height, width, 3) of any size.
@@ -107,9 +123,32 @@ class Teacher:
                     features[index] = row
         return self.predict_features(np.stack(features))
 
-    def predict_features(self, features: NDArray[Any]) -> Arrays:
-        """As :meth:`predict`, from the backbone's features (n, f)."""
-        outputs = self.heads.predict(features.astype(np.float32), batch_size=256, verbose=0)
+    def predict_features(self, features: NDArray[Any], groups: Sequence[str | None] | None = None) -> Arrays:
+        """As :meth:`predict`, from the backbone's features (n, f).
+
+        Args:
+            features: of pictures.
+            groups: of each picture that was trained on, its photo's group; None for the others. Those are then judged
+                by the heads that did not see their group. Without ``groups``, all heads judge all pictures.
+        """
+        answers = [self._ask(heads, features) for heads in self.heads]
+        folds = len(self.heads)
+        shares = np.full((folds, len(features)), 1.0 / folds, dtype=np.float32)
+        for row, group in enumerate(groups or ()):
+            if group is not None and folds > 1:
+                shares[:, row] = np.arange(folds) == assign_fold(group, folds, self.config.split_seed)
+        return {name: np.einsum("fn,fn...->n...", shares, [each[name] for each in answers]) for name in answers[0]}
+
+    def compute_hidden(self, features: NDArray[Any]) -> NDArray[np.float32]:
+        """The activations of the heads' hidden layers (n, heads * units), from the backbone's features (n, f)."""
+        hidden = []
+        for heads in self.heads:
+            model = keras.Model(heads.input, heads.get_layer("hidden").output)
+            hidden.append(np.asarray(model.predict(features.astype(np.float32), batch_size=256, verbose=0)))
+        return np.concatenate(hidden, axis=1)
+
+    def _ask(self, heads: Any, features: NDArray[Any]) -> Arrays:
+        outputs = heads.predict(features.astype(np.float32), batch_size=256, verbose=0)
         return {
             "quality": outputs["quality"][:, 0],
             "attributes": outputs["attributes"],
@@ -117,15 +156,10 @@ class Teacher:
             "style": _softmax(outputs["style"]),
         }
 
-    def compute_hidden(self, features: NDArray[Any]) -> NDArray[np.float32]:
-        """The activations of the heads' hidden layer (n, units), from the backbone's features (n, f)."""
-        layer = self.heads.get_layer("hidden")
-        model = keras.Model(self.heads.input, layer.output)
-        return np.asarray(model.predict(features.astype(np.float32), batch_size=256, verbose=0))
-
     def save(self, folder: Path) -> None:
         """Writes the heads, and the backbone where no weights file holds it; provenance is the stage's to write."""
-        self.heads.save_weights(folder / _HEADS_FILE)
+        for name, heads in zip(_name_heads(len(self.heads)), self.heads, strict=True):
+            heads.save_weights(folder / name)
         if _keeps_backbone(self.config.backbone):
             self.backbone.save_weights(folder / _BACKBONE_FILE)
 
@@ -148,9 +182,10 @@ def load_teacher(folder: str | Path, weights: str | None = None) -> Teacher:
     if Path(source).is_file() and compute_digest(Path(source)) not in provenance["inputs"].values():
         raise UsageError(f"{source} is not the file that {folder} was trained with: pass the right one with --weights")
     backbone = build_feature_model(entry.name, source, entry.precision)
-    heads = build_heads(backbone.output.shape[-1], collect_labels(config.labels), config.heads)
+    heads = build_all_heads(backbone, config)
     try:
-        heads.load_weights(folder / _HEADS_FILE)
+        for name, each in zip(_name_heads(len(heads)), heads, strict=True):
+            each.load_weights(folder / name)
         if _keeps_backbone(entry):
             backbone.load_weights(folder / _BACKBONE_FILE)
     except (OSError, ValueError) as error:
@@ -164,6 +199,11 @@ def describe_features(config: TeacherConfig) -> str:
     weights = compute_digest(Path(entry.weights))[:16] if Path(entry.weights).is_file() else entry.weights
     seed = f" of seed {config.seed}" if entry.weights == "random" else ""
     return f"{entry.name} {weights}{seed} at {entry.input_size_px} px in {entry.precision}"
+
+
+def _name_heads(count: int) -> list[str]:
+    """The files of so many heads in an artifact's folder."""
+    return ["heads.weights.h5"] if count == 1 else [f"heads-{index}.weights.h5" for index in range(count)]
 
 
 def _keeps_backbone(config: BackboneConfig) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,13 @@ from train.artifact import finish_artifact, open_artifact, write_json
 from train.config import TeacherConfig
 from train.data.manifest import load_manifests
 from train.data.samples import Sample, collect_labels, load_sample, plan_samples
-from train.data.split import assign_split, check_no_leak
+from train.data.split import assign_fold, assign_split, check_no_leak
 from train.evaluate import evaluate_quality
 from train.features import FeatureCache, compute_features, map_ahead
 from train.loop import Validation, fit
 from train.losses import build_losses
 from train.models.backbones import build_feature_model
-from train.models.teacher import STAGE, Teacher, adapt_standardization, build_heads, describe_features
+from train.models.teacher import STAGE, Teacher, adapt_standardization, build_all_heads, describe_features
 from train.targets import collect_known, pack_targets
 
 __all__ = ["fit_teacher"]
@@ -51,7 +51,8 @@ def fit_teacher(
         force: replace an artifact that is there.
 
     Returns:
-        The metrics, by side of the split.
+        The metrics, by side of the split; with folds, those of photos that were trained on come from the heads that
+        did not see them.
 
     Raises:
         UsageError: the config has no labels, the weights or ``out`` cannot be used, or too few rated photos fall into
@@ -61,6 +62,8 @@ def fit_teacher(
     started = time.time()
     if weights is not None:
         config = replace(config, backbone=replace(config.backbone, weights=weights))
+    if config.backbone.is_trainable and config.heads.folds > 1:
+        raise UsageError("a backbone is fine-tuned with one set of heads: set folds = 1 in [heads]")
     if not all(collect_labels(config.labels)):
         raise UsageError("the config names no labels: fill [labels.category] and [labels.style]")
     photos = load_manifests(manifests)
@@ -71,8 +74,7 @@ def fit_teacher(
     samples = plan_samples(photos, split, config.samples, config.seed)
     entry = config.backbone
     backbone = build_feature_model(entry.name, entry.weights, entry.precision)
-    heads = build_heads(backbone.output.shape[-1], collect_labels(config.labels), config.heads, config.fit.l2)
-    teacher = Teacher(config, backbone, heads)
+    teacher = Teacher(config, backbone, build_all_heads(backbone, config))
     rated = [sample for sample in samples if sample.is_original and sample.photo.mos is not None]
     if sum(sample.side == "validation" for sample in rated) < 3:
         raise UsageError("fewer than three rated photos fall into the validation part: add photos or change split_seed")
@@ -83,7 +85,8 @@ def fit_teacher(
         cache = FeatureCache(features or out / "features", describe_features(config))
         compute_features(samples, backbone.predict_on_batch, entry.input_size_px, cache)
         log = _fit_heads(teacher, samples, rated, cache, work)
-        predictions = teacher.predict_features(cache.gather(rated)[0])
+        groups = [sample.photo.group if sample.side == "train" else None for sample in rated]
+        predictions = teacher.predict_features(cache.gather(rated)[0], groups)
     teacher.save(out)
     metrics = evaluate_quality(
         [sample.photo for sample in rated], [sample.side for sample in rated], predictions["quality"]
@@ -105,25 +108,42 @@ def fit_teacher(
 def _fit_heads(
     teacher: Teacher, samples: Sequence[Sample], rated: Sequence[Sample], cache: FeatureCache, work: Path
 ) -> list[dict[str, float]]:
-    """Trains the heads on cached features of the frozen backbone."""
+    """Trains the heads on cached features of the frozen backbone, each fold's without its share of the groups."""
     config = teacher.config
     training = [sample for sample in samples if sample.side == "train"]
     features, attributes = cache.gather(training)
     targets = pack_targets(collect_known(training, attributes, config.labels), None)
-    adapt_standardization(teacher.heads, features)
-    size = min(config.fit.batch_size, len(training))
-    rng = np.random.default_rng(config.seed)
-
-    def generate() -> Iterator[tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]]:
-        while True:
-            order = rng.permutation(len(training))
-            for start in range(0, len(order) - size + 1, size):
-                rows = order[start : start + size]
-                yield features[rows].astype(np.float32), {name: values[rows] for name, values in targets.items()}
-
     validation = _select_validation(rated, lambda chosen: cache.gather(chosen)[0].astype(np.float32))
     losses = build_losses(replace(config.loss, teacher_share=0.0))
-    return fit(keras, teacher.heads, generate(), len(training) // size, validation, config.fit, losses, work)
+    folds = len(teacher.heads)
+    fold_of = np.array([assign_fold(sample.photo.group, folds, config.split_seed) for sample in training])
+    log = []
+    for fold, heads in enumerate(teacher.heads):
+        chosen = np.flatnonzero(fold_of != fold) if folds > 1 else np.arange(len(training))
+        adapt_standardization(heads, features[chosen])
+        size = min(config.fit.batch_size, len(chosen))
+        data = _draw_batches(features, targets, chosen, size, config.seed + fold)
+        place = work if folds == 1 else work / f"fold-{fold}"
+        place.mkdir(exist_ok=True)
+        entries = fit(keras, heads, data, len(chosen) // size, validation, config.fit, losses, place)
+        log += entries if folds == 1 else [{"fold": float(fold), **entry} for entry in entries]
+    return log
+
+
+def _draw_batches(
+    features: NDArray[np.float16],
+    targets: Mapping[str, NDArray[np.float32]],
+    rows: NDArray[np.intp],
+    size: int,
+    seed: int,
+) -> Iterator[tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]]:
+    """Endless batches of ``rows``, shuffled anew in each pass."""
+    rng = np.random.default_rng(seed)
+    while True:
+        order = rng.permutation(rows)
+        for start in range(0, len(order) - size + 1, size):
+            batch = order[start : start + size]
+            yield features[batch].astype(np.float32), {name: values[batch] for name, values in targets.items()}
 
 
 def _fine_tune(
@@ -154,10 +174,11 @@ def _fine_tune(
                 known = collect_known(chosen[start : start + batch_size], attributes, config.labels)
                 yield views, pack_targets(known, None)
 
-    whole = keras.Model(teacher.backbone.input, teacher.heads(teacher.backbone.output))
+    (heads,) = teacher.heads
+    whole = keras.Model(teacher.backbone.input, heads(teacher.backbone.output))
     probe = [load_sample(sample, size_px)[0] for sample in training[:64]]
     views = np.stack([make_view(image, spec) for image in probe])
-    adapt_standardization(teacher.heads, teacher.backbone.predict(views, verbose=0))
+    adapt_standardization(heads, teacher.backbone.predict(views, verbose=0))
     validation = _select_validation(rated, lambda chosen: np.stack([load(sample)[0] for sample in chosen]))
     losses = build_losses(replace(config.loss, teacher_share=0.0))
     return fit(keras, whole, generate(), len(training) // batch_size, validation, config.fit, losses, work)

@@ -114,7 +114,8 @@ def label(
     cache = FeatureCache(_find_features(teacher_folder, work, config.backbone.is_trainable), describe_features(config))
     compute_features(samples, teacher.backbone.predict_on_batch, config.backbone.input_size_px, cache)
     features, attributes = cache.gather(samples)
-    outputs = teacher.predict_features(features)
+    groups = [sample.photo.group if sample.side == "train" else None for sample in samples]
+    outputs = teacher.predict_features(features, groups)
     quality = hold_below_originals(samples, attributes, outputs["quality"])
     outputs["quality"] = quality[:, np.newaxis]
     targets = pack_targets(collect_known(samples, attributes, config.labels), outputs)
