@@ -18,6 +18,7 @@ from edge_runtime.errors import (
     PhotogateError,
     PolicyError,
     RuntimeUnavailableError,
+    SourceError,
     UsageError,
 )
 from edge_runtime.gate import Policy, evaluate, load_policy
@@ -40,6 +41,7 @@ __all__ = [
     "RuntimeUnavailableError",
     "Score",
     "ScoreFailure",
+    "SourceError",
     "Timings",
     "UsageError",
     "Verdict",

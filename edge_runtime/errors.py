@@ -15,6 +15,7 @@ __all__ = [
     "PhotogateError",
     "PolicyError",
     "RuntimeUnavailableError",
+    "SourceError",
     "UsageError",
 ]
 
@@ -49,6 +50,10 @@ class PolicyError(PhotogateError):
 
 class ManifestError(PhotogateError):
     """A manifest of rated photographs is malformed; the message names the file, the row and the column."""
+
+
+class SourceError(PhotogateError):
+    """A camera, a stream or a video cannot be opened, or what describes it cannot be used."""
 
 
 class UsageError(PhotogateError):

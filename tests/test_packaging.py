@@ -66,7 +66,7 @@ def test_wheel_holds_edge_runtime_and_nothing_else(wheel: Path) -> None:
 def test_wheel_holds_every_module_model_card_and_policy(wheel: Path, checkout: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if name.startswith("edge_runtime/")}
-    data = ("models/*.tflite", "models/*.md", "gate/policies/*.toml", "gate/packs/*.toml", "gate/locale/**/*.[mp]o")
+    data = ("models/*.tflite", "models/*.md", "gate/*/*.toml", "gate/locale/**/*.[mp]o", "report/templates/*.html")
     patterns = ("**/*.py", "py.typed", *data)
     wanted = {path for pattern in patterns for path in (checkout / "edge_runtime").glob(pattern)}
     assert packed == {path.relative_to(checkout).as_posix() for path in wanted}
@@ -76,6 +76,7 @@ def test_wheel_holds_every_module_model_card_and_policy(wheel: Path, checkout: P
     assert "edge_runtime/gate/policies/default.toml" in packed
     assert "edge_runtime/gate/packs/ebay.toml" in packed
     assert "edge_runtime/gate/locale/zh/LC_MESSAGES/photogate.mo" in packed
+    assert "edge_runtime/report/templates/report.html" in packed
 
 
 def test_every_model_has_its_card(checkout: Path) -> None:
@@ -156,7 +157,8 @@ def test_changelog_has_a_section_for_the_version(checkout: Path) -> None:
 
 
 def test_files_that_the_readme_names_exist(checkout: Path) -> None:
-    for page in ("README.md", "CONTRIBUTING.md", "examples/README.md"):
+    docs = [f"docs/{path.name}" for path in sorted((checkout / "docs").glob("*.md"))]
+    for page in ("README.md", "CONTRIBUTING.md", "examples/README.md", *docs):
         text = (checkout / page).read_text(encoding="utf-8")
         linked = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]
         named = re.findall(r"(?:train|compress|edge_runtime|examples)/[\w/.-]+\.(?:toml|py|md|jpg)", text)

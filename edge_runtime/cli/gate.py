@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from edge_runtime.cli.inputs import expand_paths
-from edge_runtime.cli.options import add_photo_options
+from edge_runtime.cli.options import add_photo_options, add_rule_options
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import SCORE_COLUMNS, Column, build_writer
 from edge_runtime.errors import InputError
-from edge_runtime.gate import Gate, list_packs
-from edge_runtime.gate.catalogue import LANGUAGES, load_catalogue
+from edge_runtime.gate import Gate
+from edge_runtime.gate.catalogue import load_catalogue
 from edge_runtime.interpreter import quiet_native_log
 from edge_runtime.models import find_model
 from edge_runtime.result import ScoreFailure
@@ -54,16 +54,7 @@ def add_command(commands: Any) -> None:
         "interpreter, 3 a photo was rejected (also if other inputs failed).",
     )
     add_photo_options(parser)
-    parser.add_argument(
-        "--rules",
-        action="append",
-        default=[],
-        metavar="PACK",
-        help=f"a marketplace's rules, {', '.join(list_packs())}, or a TOML file; may be given several times",
-    )
-    parser.add_argument(
-        "--language", choices=LANGUAGES, default="en", help="of messages and advice (default: %(default)s)"
-    )
+    add_rule_options(parser)
     parser.set_defaults(run=run_gate)
 
 

@@ -12,12 +12,15 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 
 from edge_runtime._version import __version__
 from edge_runtime.errors import PhotogateError
 
 __all__ = ["EXIT_FAILED_INPUTS", "EXIT_FINE", "EXIT_USAGE", "main"]
 
+# Modules of this package, in the order of the help.
+COMMANDS = ("score", "gate", "rules", "report", "best", "fix", "explain", "feedback", "watch", "models", "doctor")
 EXIT_FINE = 0
 EXIT_FAILED_INPUTS = 1
 EXIT_USAGE = 2
@@ -40,8 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     # Pillow warns of broken metadata of a photo that it reads all the same.
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    parser = _build_parser()
-    options = parser.parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    options = _build_parser(arguments[0] if arguments else None).parse_args(arguments)
     try:
         code: int = options.run(options)
         sys.stdout.flush()
@@ -58,9 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _build_parser() -> argparse.ArgumentParser:
-    from edge_runtime.cli import doctor, gate, models, rules, score
-
+def _build_parser(wanted: str | None) -> argparse.ArgumentParser:
+    """The parser of ``wanted`` alone, if that is a command: the others' modules would only delay the start."""
     parser = argparse.ArgumentParser(
         prog="photogate",
         description="Scores product photographs on this device: quality, attributes, a verdict and advice.",
@@ -69,11 +71,8 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"photogate {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    score.add_command(commands)
-    gate.add_command(commands)
-    rules.add_command(commands)
-    models.add_command(commands)
-    doctor.add_command(commands)
+    for name in (wanted,) if wanted in COMMANDS else COMMANDS:
+        import_module(f"edge_runtime.cli.{name}").add_command(commands)
     return parser
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
+from edge_runtime.gate import list_packs
+from edge_runtime.gate.catalogue import LANGUAGES
 from edge_runtime.models import DEFAULT_MODEL
 
-__all__ = ["add_photo_options"]
+__all__ = ["add_photo_options", "add_rule_options", "read_count"]
 
 
-def add_photo_options(parser: argparse.ArgumentParser) -> None:
-    """Adds ``paths``, ``--model``, ``--threads``, ``--policy``, ``--format`` and ``--recursive``."""
+def add_photo_options(parser: argparse.ArgumentParser, *, has_format: bool = True) -> None:
+    """Adds ``paths``, ``--model``, ``--threads``, ``--policy``, ``--recursive`` and, if it prints, ``--format``."""
     parser.add_argument("paths", nargs="+", metavar="PATH", help="a photo, or a folder of photos")
     parser.add_argument(
         "--model",
@@ -19,16 +22,37 @@ def add_photo_options(parser: argparse.ArgumentParser) -> None:
         metavar="M",
         help="an installed model's name or a .tflite file (default: %(default)s)",
     )
-    parser.add_argument("--threads", type=_positive, default=1, metavar="N", help="threads (default: %(default)s)")
+    parser.add_argument("--threads", type=read_count(1), default=1, metavar="N", help="threads (default: %(default)s)")
     parser.add_argument("--policy", type=Path, metavar="P", help="a TOML file of limits (default: the built-in policy)")
-    parser.add_argument(
-        "--format", choices=("table", "jsonl", "csv"), default="table", help="output (default: %(default)s)"
-    )
+    if has_format:
+        parser.add_argument(
+            "--format", choices=("table", "jsonl", "csv"), default="table", help="output (default: %(default)s)"
+        )
     parser.add_argument("--recursive", action="store_true", help="look into folders inside folders, too")
 
 
-def _positive(text: str) -> int:
-    number = int(text)  # argparse turns the ValueError into a usage message
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} threads are not possible; pass 1 or more")
-    return number
+def add_rule_options(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--rules`` and ``--language``, for commands that judge as the gate does."""
+    parser.add_argument(
+        "--rules",
+        action="append",
+        default=[],
+        metavar="PACK",
+        help=f"a marketplace's rules, {', '.join(list_packs())}, or a TOML file; may be given several times",
+    )
+    parser.add_argument(
+        "--language", choices=LANGUAGES, default="en", help="of messages and advice (default: %(default)s)"
+    )
+
+
+def read_count(least: int) -> Callable[[str], int]:
+    """An argparse ``type``: whole numbers from ``least`` on."""
+
+    def read(text: str) -> int:
+        number = int(text)  # argparse turns the ValueError into a usage message
+        if number < least:
+            raise argparse.ArgumentTypeError(f"{number} is too few; pass {least} or more")
+        return number
+
+    read.__name__ = "number"  # argparse: "invalid number value: 'two'"
+    return read

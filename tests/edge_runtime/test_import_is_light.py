@@ -7,7 +7,19 @@ import sys
 
 import pytest
 
-HEAVY = ("tensorflow", "keras", "tf_keras", "cv2", "matplotlib", "scipy", "PIL.ImageCms")
+HEAVY = (
+    "tensorflow",
+    "keras",
+    "tf_keras",
+    "av",
+    "cv2",
+    "imagehash",
+    "jinja2",
+    "matplotlib",
+    "scipy",
+    "skimage",
+    "PIL.ImageCms",
+)
 
 
 @pytest.mark.parametrize(
@@ -26,9 +38,10 @@ def test_nothing_heavy_is_imported(package_environment: dict[str, str], statemen
     assert result.stdout.strip() == ""
 
 
-def test_import_takes_at_most_three_tenths_of_a_second(package_environment: dict[str, str]) -> None:
-    code = "from time import perf_counter as now\nt = now()\nimport edge_runtime\nprint(now() - t)"
-    # The best of a few: the first writes byte code, and the machine may be busy.
+def test_import_takes_at_most_three_tenths_of_a_second_of_a_core(package_environment: dict[str, str]) -> None:
+    # Of the processor, not of the clock: the machine may be busy with other things.
+    code = "from time import process_time as now\nt = now()\nimport edge_runtime\nprint(now() - t)"
+    # The best of a few: the first writes byte code.
     seconds = [
         float(subprocess.check_output([sys.executable, "-c", code], env=package_environment, timeout=120))
         for _ in range(5)

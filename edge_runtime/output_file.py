@@ -1,0 +1,130 @@
+"""Files that are whole or not there: written beside their place, and moved to it when all is written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from edge_runtime.errors import UsageError
+
+__all__ = ["OutputFile", "check_output", "say_os_errors", "write_output"]
+
+
+@contextlib.contextmanager
+def say_os_errors(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turns an OSError into a UsageError about ``path`` that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UsageError(
+            f"{os.fspath(path)}: cannot write the file: {reason}; make room or choose a folder that can be written to"
+        ) from error
+
+
+def check_output(path: str | os.PathLike[str], *, force: bool = False) -> None:
+    """Makes sure, before any work is done for it, that a file may be written there.
+
+    Args:
+        path: the file; its folder must exist.
+        force: something of that name may be there, and is then replaced.
+
+    Raises:
+        UsageError: there is no such folder, something is there already, or what is there is no regular file.
+    """
+    target = Path(path)
+    try:
+        target.lstat()
+        exists = True
+    except (FileNotFoundError, NotADirectoryError):
+        exists = False
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{target}: cannot write there: {reason}; choose another path") from error
+    if not exists and not target.parent.is_dir():
+        raise UsageError(f"{target}: there is no folder {target.parent}; make it, or choose another")
+    if target.exists() and not target.is_file():
+        raise UsageError(f"{target}: is not a file that could be replaced; choose another path")
+    if exists and not force:
+        raise UsageError(f"{target}: exists already; choose another path, or replace it with --force (force=True)")
+
+
+def write_output(path: str | os.PathLike[str], content: str | bytes, *, force: bool = False) -> None:
+    """Writes a file in one go: text as UTF-8, or bytes. Raises as :class:`OutputFile` does."""
+    with OutputFile(path, force=force, is_binary=isinstance(content, bytes)) as output:
+        output.write(content)
+
+
+class OutputFile:
+    """A file that appears under its name only when the ``with`` block has ended without an exception.
+
+    Until then it is a hidden file in the same folder, so that moving it is one step of the file system. After an
+    exception, Ctrl-C among them, that file is removed and an older one of the same name is as it was. It has what
+    ``csv`` and Pillow need of a stream to write to.
+
+    Attributes:
+        path: where the file will be.
+        size_bytes: of the file, once it is whole.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, force: bool = False, is_binary: bool = False) -> None:
+        """Checks the place; nothing is written yet.
+
+        Args:
+            path: the file.
+            force: replace a file that is there.
+            is_binary: takes bytes; otherwise text, written as UTF-8 with "\\n" as it is.
+
+        Raises:
+            UsageError: as :func:`check_output`.
+        """
+        self.path = Path(path)
+        self.size_bytes = 0
+        self._force = force
+        self._is_binary = is_binary
+        check_output(self.path, force=force)
+
+    def write(self, content: Any) -> int:
+        """Adds text, or bytes if ``is_binary``.
+
+        Raises:
+            UsageError: the disk is full, or the like.
+        """
+        with say_os_errors(self.path):
+            return self._stream.write(content)
+
+    def flush(self) -> None:
+        """Does nothing: nobody reads along, and the end of the ``with`` block flushes."""
+
+    def __enter__(self) -> OutputFile:
+        # A name that nobody takes for a photo; not tempfile's, for its files are for the owner's eyes only.
+        self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        text: dict[str, Any] = {"encoding": "utf-8", "newline": "\n", "errors": "backslashreplace"}
+        with say_os_errors(self.path):  # "x" follows no link
+            self._stream: IO[Any] = self._part.open("xb") if self._is_binary else self._part.open("x", **text)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is not None:
+                with contextlib.suppress(OSError):  # as what is buffered does not fit either, on a full disk
+                    self._stream.close()
+                return
+            with say_os_errors(self.path):
+                self._stream.flush()
+                os.fsync(self._stream.fileno())  # else a power cut could leave the new name with nothing in it
+                self._stream.close()
+                self.size_bytes = self._part.stat().st_size
+                check_output(self.path, force=self._force)
+                self._part.replace(self.path)
+        finally:
+            with contextlib.suppress(OSError):
+                self._stream.close()
+            with contextlib.suppress(OSError):
+                self._part.unlink(missing_ok=True)

@@ -1,0 +1,131 @@
+"""``docs/seller-apps.md`` names every code, field, error and exit code there is, and none that there is not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from edge_runtime import PhotoScorer, errors, gate
+from edge_runtime.cli import gate as cli_gate
+from edge_runtime.cli import main as cli_main
+from edge_runtime.contract import unpack_model
+from edge_runtime.gate import Gate, Policy, list_packs
+from edge_runtime.gate.check_names import CHECKS
+from edge_runtime.gate.policy import AttributeLimit
+from edge_runtime.gate.reasons import REASON_CODES
+from edge_runtime.interpreter import Interpreter
+from edge_runtime.models import find_model
+
+GATE_FOLDER = Path(gate.__file__).parent
+
+
+@pytest.fixture(scope="module")
+def page(checkout: Path) -> str:
+    return (checkout / "docs" / "seller-apps.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> dict[str, str]:
+    """The English words, by key."""
+    text = (GATE_FOLDER / "locale/en/LC_MESSAGES/photogate.po").read_text(encoding="utf-8")
+    return dict(re.findall(r'^msgid "([^"]+)"\nmsgstr "(.*)"$', text, re.MULTILINE))
+
+
+def _read_rows(page: str, heading: str) -> Iterator[list[str]]:
+    """Cells of all tables in a section whose first cell is code."""
+    section = page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    for line in section.splitlines():
+        if line.startswith("| `"):
+            yield [cell.strip() for cell in line.strip("|").split(" |")]
+
+
+def test_codes(page: str, catalogue: dict[str, str]) -> None:
+    rows = {row[0].strip("` "): row[1:] for row in _read_rows(page, "The codes")}
+    of_checks = {
+        code: name for name, spec in CHECKS.items() for code in (spec.too_low, spec.too_high, spec.found) if code
+    }
+    source = (GATE_FOLDER / "checks.py").read_text(encoding="utf-8")
+    not_checked = set(re.findall(r'"(not_checked_\w+)"', source))
+    assert not_checked
+    assert set(rows) == set(REASON_CODES.values()) | set(of_checks) | not_checked
+    assert set(rows) == {
+        key.removesuffix(".advice") for key in catalogue if key.endswith(".advice") and key[:5] != "mark."
+    }
+    for code, (about, message, advice) in rows.items():
+        assert (message, advice) == (catalogue[f"{code}.message"], catalogue[f"{code}.advice"]), code
+        if code in of_checks:
+            assert about == of_checks[code]
+        if code in REASON_CODES.values():
+            assert REASON_CODES[about] == code
+
+
+def _flatten(value: Any, name: str = "") -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _flatten(inner, f"{name}.{key}" if name else key)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _flatten(inner, f"{name}[]")
+    else:
+        yield name
+
+
+def test_fields(page: str, scorer: PhotoScorer, photo: Image.Image, tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    photo.save(path)
+    strict = Policy("strict", 100, 100, (AttributeLimit("sharpness", 100, 100),))
+    record = Gate(scorer, strict, tuple(list_packs())).judge(path).to_dict()
+    assert {row[0].strip("` ") for row in _read_rows(page, "The JSON")} == set(_flatten(record))
+
+
+def test_errors_and_exit_codes(page: str) -> None:
+    assert {row[0].strip("` ") for row in _read_rows(page, "Errors")} == set(errors.__all__)
+    listed = {int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)}
+    constants = {
+        value for module in (cli_main, cli_gate) for name, value in vars(module).items() if name.startswith("EXIT_")
+    }
+    assert listed == {code for code in constants if isinstance(code, int)}
+
+
+def test_the_model_is_what_the_page_says(page: str) -> None:
+    flatbuffer, contract = unpack_model(find_model("photogate-small"))
+    interpreter = Interpreter(flatbuffer)
+    assert {row[0].strip("` ") for row in _read_outputs(page)} == set(interpreter.output_sizes)
+    assert interpreter.output_sizes["quality"] == 1 and interpreter.output_sizes["attributes"] == 5
+    fields = set(
+        re.findall(r"`(quality_calibration|interval_half_width|band_limits|unknown_below|tflite_sha256)\b", page)
+    )
+    assert len(fields) == 5
+    assert all(hasattr(contract, name) for name in fields)
+    assert contract.view.fit == "squash" and contract.view.color == "rgb"
+
+
+def _read_outputs(page: str) -> Iterator[list[str]]:
+    for line in page.partition("| output |")[2].splitlines():
+        if line.strip().startswith("| `"):
+            yield [cell.strip() for cell in line.strip(" |").split(" |")]
+
+
+def test_links_lead_somewhere(page: str, checkout: Path) -> None:
+    targets = re.findall(r"\]\(([^)#]+)", page)
+    assert targets
+    for target in targets:
+        assert (checkout / "docs" / target).is_file(), target
+
+
+def test_the_example_runs(page: str, examples_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("shop.toml").write_text("[quality]\naccept_from = 60\nreject_below = 40\n", encoding="utf-8")
+    code = page.partition("```python\n")[2].partition("```")[0]
+    names: dict[str, Any] = {}
+    exec(code, names)
+    with names["scorer"]:
+        is_fine, advice = names["check_before_upload"](examples_dir / "mug-good.jpg")
+        assert not is_fine and any("Look at it yourself" in line for line in advice), "text and watermark: not checked"
+        is_fine, advice = names["check_before_upload"](b"no photo")
+        assert not is_fine and len(advice) == 1
