@@ -1,0 +1,101 @@
+"""The photos that corrections are about: their digest, the store's own copies, and where they are now."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+
+from edge_runtime.errors import InputError, UsageError
+from edge_runtime.feedback.correction import Correction
+from edge_runtime.formats import PhotoFormat, sniff_format
+
+__all__ = ["compute_sha256", "drop_photo", "find_photo", "keep_photo", "read_photo"]
+
+SUFFIXES = {PhotoFormat.JPEG: ".jpg", PhotoFormat.TIFF: ".tif", PhotoFormat.JPEG2000: ".jp2", PhotoFormat.HEIF: ".heic"}
+
+
+def read_photo(path: Path) -> bytes:
+    """A photo's bytes.
+
+    Raises:
+        InputError: it is not a regular file, or cannot be read.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a named pipe would block for ever
+            raise InputError(f"{path}: not a regular file; pass a photo file, or its bytes")
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: cannot read the photo: {reason}; check the path") from error
+
+
+def compute_sha256(path: Path) -> str | None:
+    """A file's hex digest, or None where there is no such file, or it cannot be read."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return None
+        digest = hashlib.sha256()
+        with path.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+        return digest.hexdigest()
+    except (OSError, ValueError):
+        return None
+
+
+def keep_photo(data: bytes, sha256: str, folder: Path) -> str:
+    """Copies a photo into the store's folder under a name made of its content, once.
+
+    Returns:
+        The copy's path, relative to ``folder``, with slashes.
+
+    Raises:
+        DecodeError: the bytes are no photo.
+        UsageError: the folder cannot be written, or the disk is full.
+    """
+    photo_format = sniff_format(data[:32], "photo bytes")
+    name = f"{sha256[:2]}/{sha256}{SUFFIXES.get(photo_format, f'.{photo_format.name.lower()}')}"
+    target = folder / name
+    if compute_sha256(target) == sha256:
+        return name
+    partial = target.with_name(f"{target.name}.{os.getpid()}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{target}: cannot keep the photo: {error.strerror or error}; free space or change the permissions, or add "
+            "the correction without --keep-photo"
+        ) from error
+    return name
+
+
+def drop_photo(folder: Path, name: str) -> None:
+    """Removes a copy that :func:`keep_photo` made.
+
+    Raises:
+        UsageError: it cannot be removed.
+    """
+    try:
+        (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{folder / name}: cannot remove the photo: {error.strerror or error}; change its permissions"
+        ) from error
+
+
+def find_photo(correction: Correction, folder: Path) -> Path | None:
+    """Where the very bytes of the correction are now: the store's copy, or the photo's own place; None: nowhere."""
+    places = [folder / correction.kept_file] if correction.kept_file else []
+    if correction.photo_path:
+        places.append(Path(correction.photo_path))
+    return next((place for place in places if compute_sha256(place) == correction.photo_sha256), None)
