@@ -1,0 +1,215 @@
+"""``photogate fix``: photos in, better ones out where there are any, with before and after, in order."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edge_runtime.cli.inputs import expand_paths
+from edge_runtime.cli.options import add_photo_options
+from edge_runtime.cli.progress import ProgressBar
+from edge_runtime.cli.tables import Column, build_writer
+from edge_runtime.enhance import DEFAULT_MIN_GAIN, DEFAULT_MIN_SSIM, OPERATION_NAMES, enhance
+from edge_runtime.enhance.libraries import load_cv2, load_metrics
+from edge_runtime.enhance.operations import check_names
+from edge_runtime.enhance.output import Originals, find_output_format, plan_outputs, write_result
+from edge_runtime.errors import InputError, UsageError
+from edge_runtime.gate.policy import load_policy
+from edge_runtime.interpreter import quiet_native_log
+from edge_runtime.models import find_model
+from edge_runtime.result import ScoreFailure
+from edge_runtime.scorer import PhotoScorer
+
+__all__ = ["add_command", "run_fix"]
+
+LINE_WIDTH = 118
+ATTRIBUTES = ("sharpness", "noise", "exposure", "color", "composition")
+
+
+def _arrow(heading: str, key: str, width: int, read: Any) -> Column:
+    """A column that shows before and after: "61>70"; without an after, the one value."""
+
+    def show(record: Mapping[str, Any]) -> str:
+        before, after = record["before"], record["after"]
+        first = read(before)
+        return first if after is None else f"{first}>{read(after)}"
+
+    return Column(heading, key, width, show)
+
+
+def _attribute(heading: str, name: str) -> Column:
+    return _arrow(heading, name, 7, lambda score: f"{score['attributes'][name]:.0f}")
+
+
+FIX_COLUMNS = (
+    Column("photo", "path", 5, lambda record: record["path"]),
+    Column("outcome", "outcome", 13, lambda record: record["outcome"]),
+    _arrow("quality", "quality", 9, lambda score: f"{score['quality']:.1f}"),
+    Column("gain", "gain", 5, lambda record: record["gain"], "+.1f"),
+    _arrow("verdict", "verdict", 13, lambda score: score["verdict"]),
+    *(_attribute(name[:5], name) for name in ATTRIBUTES),
+    Column("ssim", "ssim", 5, lambda record: "" if record["ssim"] is None else record["ssim"], ".3f"),
+    Column("psnr", "psnr_db", 5, lambda record: "" if record["psnr_db"] is None else record["psnr_db"], ".1f"),
+    Column("s", "total_s", 5, lambda record: record["timings_ms"]["total"] / 1e3, ".1f"),
+    Column("", "operations", 0, lambda record: " ".join(step["name"] for step in record["operations"])),
+    Column("", "explanation", 0, lambda record: record["explanation"]),
+    Column("", "needs_retake", 0, lambda record: str(record["needs_retake"]).lower()),
+    Column("", "advice", 0, lambda record: " ".join(record["advice"])),
+    Column("", "output", 0, lambda record: record["output"] or ""),
+    Column("", "error_type", 0, lambda record: record["error"]["type"]),
+    Column("", "error_message", 0, lambda record: record["error"]["message"]),
+)
+
+
+def add_command(commands: Any) -> None:
+    """Adds the command to argparse's subparsers."""
+    parser = commands.add_parser(
+        "fix",
+        help="improve photos; what does not score better is not kept",
+        description="Tries the changes that the score's reasons call for: white balance, exposure, contrast, noise, "
+        "mild sharpening, tilt, framing. A fixed photo is written only if that very file gains enough and still "
+        "resembles the original, which is never touched. Lost focus cannot be restored: such photos are to be "
+        "taken again.",
+        epilog="Exit codes: 0 all fine, also if nothing was worth keeping, 1 some inputs failed, 2 wrong usage, or no "
+        "usable model, policy, interpreter, OpenCV, scikit-image.",
+    )
+    add_photo_options(parser)
+    parser.add_argument(
+        "-o", "--output", metavar="OUT", help="the file to write; for several photos or a folder, the folder"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="do all but write")
+    parser.add_argument("--force", action="store_true", help="overwrite outputs that exist, but never an original")
+    parser.add_argument(
+        "--min-gain",
+        type=float,
+        default=DEFAULT_MIN_GAIN,
+        metavar="POINTS",
+        help="of quality that a fix must gain (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--min-ssim",
+        type=float,
+        default=DEFAULT_MIN_SSIM,
+        metavar="S",
+        help="similarity to the original that a fix must keep, 0-1 (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--only",
+        "--allow",
+        type=lambda text: [name.strip() for name in text.split(",") if name.strip()],
+        default=list(OPERATION_NAMES),
+        metavar="NAMES",
+        help=f"the operations that may be used, with commas between them: {','.join(OPERATION_NAMES)} (default: all)",
+    )
+    parser.set_defaults(run=run_fix)
+
+
+def run_fix(options: argparse.Namespace) -> int:
+    """Fixes what ``options.paths`` names.
+
+    Returns:
+        0, or 1 if an input failed.
+
+    Raises:
+        ModelError, PolicyError, RuntimeUnavailableError, UsageError: nothing can be fixed at all, or an output cannot
+            be written.
+    """
+    if options.output is None and not options.dry_run:
+        raise UsageError("where to? Pass -o OUT, or --dry-run to write nothing")
+    check_names(options.only)
+    load_cv2().setNumThreads(options.threads)
+    load_metrics()
+    policy = load_policy(options.policy)
+    inputs = list(expand_paths(options.paths, is_recursive=options.recursive))
+    sources = [entry for entry in inputs if isinstance(entry, str)]
+    outputs = _plan(options, sources)
+    originals = Originals(sources)
+    for output in outputs.values():
+        originals.check(output, force=options.force)
+    is_file = options.output is not None and not _is_folder(options)
+    settings: dict[str, Any] = {
+        "min_gain": options.min_gain,
+        "min_ssim": options.min_ssim,
+        "operations": options.only,
+        "output_format": find_output_format(options.output) if is_file else None,
+    }
+    with quiet_native_log():
+        scorer = PhotoScorer.from_file(find_model(options.model), options.threads)
+    names = [entry.path if isinstance(entry, ScoreFailure) else entry for entry in inputs]
+    writer = build_writer(options.format, sys.stdout, FIX_COLUMNS, names)
+    counts = dict.fromkeys(("fixed", "nothing_kept", "nothing_to_do", "retake", "failed"), 0)
+    with scorer, ProgressBar(len(inputs)) as progress:
+        for entry in inputs:
+            if isinstance(entry, ScoreFailure):
+                record = entry.to_dict()
+            else:
+                target = None if options.dry_run else outputs[entry]
+                try:
+                    result = enhance(entry, scorer, policy, **settings)
+                except InputError as error:
+                    record = ScoreFailure(entry, error).to_dict()
+                else:
+                    written = None
+                    if target is not None and result.encoded is not None:
+                        write_result(result, target, originals, force=options.force)
+                        written = str(target)
+                    record = {**result.to_dict(), "output": written}
+            counts[record.get("outcome", "failed")] += 1
+            counts["retake"] += bool(record.get("needs_retake"))
+            writer.write(record)
+            if options.format == "table":
+                _print_details(record)
+            progress.advance()
+    writer.close()
+    if options.format == "table":
+        summary = "{fixed} fixed, {nothing_kept} without a fix worth keeping, {nothing_to_do} with nothing to do, "
+        print((summary + "{retake} to take again, {failed} failed").format(**counts), file=sys.stderr)
+    return 1 if counts["failed"] else 0
+
+
+def _is_folder(options: argparse.Namespace) -> bool:
+    """One photo goes to a file, unless OUT is a folder already or written like one."""
+    out = str(options.output)
+    if len(options.paths) > 1 or Path(options.paths[0]).is_dir():
+        return True
+    return Path(out).is_dir() or out.endswith(("/", "\\"))
+
+
+def _plan(options: argparse.Namespace, sources: Sequence[str]) -> dict[str, Path]:
+    if options.output is None:
+        return {}
+    if not _is_folder(options):
+        find_output_format(options.output)
+        return dict.fromkeys(sources, Path(options.output))
+    if Path(options.output).exists() and not Path(options.output).is_dir():
+        raise UsageError(f"{options.output}: is a file, and several photos need a folder; choose another output")
+    folders = [path for path in options.paths if Path(path).is_dir()]
+    return plan_outputs(sources, folders, options.output)
+
+
+def _print_details(record: Mapping[str, Any]) -> None:
+    if "error" in record:
+        return
+    lines = []
+    for step in record["operations"]:
+        values = ", ".join(f"{key} {_show(value)}" for key, value in step["parameters"].items())
+        lines.append(f"{step['name']}: {values}")
+    if not record["operations"]:
+        lines.append(record["explanation"])
+    if record["output"] is not None:
+        lines.append(f"written to {record['output']}")
+    lines += [f"note: {note}" for note in record["notes"]]
+    if record["needs_retake"]:
+        lines.append("retake: the photo is not sharp, and no program brings back lost focus.")
+    lines += record["advice"]
+    for line in lines:
+        text = "".join(c if c.isprintable() else "?" for c in line)
+        print(textwrap.fill(text, LINE_WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 8), flush=True)
+
+
+def _show(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

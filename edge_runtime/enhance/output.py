@@ -1,0 +1,140 @@
+"""Where fixed photos go: never onto an original, never over another file unasked, never half written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from edge_runtime.enhance.encode import OUTPUT_SUFFIXES, choose_output_format
+from edge_runtime.enhance.result import FixResult
+from edge_runtime.errors import InputError, UsageError
+from edge_runtime.formats import PhotoFormat, sniff_format
+from edge_runtime.output_file import say_os_errors, write_output
+
+__all__ = ["Originals", "find_output_format", "plan_outputs", "write_result"]
+
+
+class Originals:
+    """The files that must not be written to, known by what they are and not by what they are called."""
+
+    def __init__(self, paths: Iterable[str | os.PathLike[str]]) -> None:
+        """Looks at each path; one that does not exist is known by the path that its links lead to."""
+        self._places: dict[str, str] = {}
+        self._files: dict[tuple[int, int], str] = {}
+        for path in paths:
+            name = os.fspath(path)
+            self._places[os.path.realpath(name)] = name
+            identity = _identify(name)
+            if identity is not None:
+                self._files[identity] = name
+
+    def check(self, output: Path, *, force: bool) -> None:
+        """Makes sure that ``output`` may be written.
+
+        Raises:
+            UsageError: it is one of the originals, by whatever link; a folder; or it exists and ``force`` is not
+                set.
+        """
+        identity = _identify(output)
+        original = self._places.get(os.path.realpath(output))
+        if identity is not None:
+            original = original or self._files.get(identity)
+        if original is not None:
+            raise UsageError(f"{output}: is the original {original}, which is never overwritten; choose another output")
+        if output.is_dir():
+            raise UsageError(f"{output}: is a folder; choose another output")
+        if os.path.lexists(output) and not force:
+            raise UsageError(f"{output}: exists; pass --force to overwrite it, or choose another output")
+
+
+def find_output_format(out: str | Path) -> PhotoFormat:
+    """The format that a file's suffix asks for.
+
+    Raises:
+        UsageError: none that can be written.
+    """
+    suffix = Path(out).suffix.lower()
+    if suffix not in OUTPUT_SUFFIXES:
+        raise UsageError(f"{out}: cannot write {suffix or 'a file without suffix'}; use {' '.join(OUTPUT_SUFFIXES)}")
+    return OUTPUT_SUFFIXES[suffix]
+
+
+def plan_outputs(sources: Sequence[str], folders: Sequence[str], out: str | Path) -> dict[str, Path]:
+    """Where below the folder ``out`` each photo goes.
+
+    What was found in one of ``folders`` keeps its place below it; other photos keep their names. A suffix that says
+    another format than the one to be written is replaced.
+
+    Args:
+        sources: paths of the photos.
+        folders: those that were searched for photos.
+        out: the folder; it need not exist.
+
+    Raises:
+        UsageError: two photos would get one name.
+    """
+    outputs: dict[str, Path] = {}
+    owners: dict[str, str] = {}
+    for source in sources:
+        output = _replace_suffix(Path(out) / _find_inner_path(source, folders), source)
+        owner = owners.setdefault(os.path.normcase(output), source)
+        if os.path.realpath(owner) != os.path.realpath(source):
+            raise UsageError(f"{owner} and {source} would both be written to {output}; fix them one after another")
+        outputs[source] = output
+    return outputs
+
+
+def write_result(
+    result: FixResult, output: str | Path, originals: Originals | None = None, *, force: bool = False
+) -> None:
+    """Writes the fixed photo whole or not at all.
+
+    Args:
+        result: of ``enhance``, with outcome "fixed".
+        output: the file; its folder is made if need be.
+        originals: what must not be hit, besides the photo that ``result`` was made of.
+        force: overwrite another file.
+
+    Raises:
+        UsageError: nothing was fixed; the output is an original, or exists; or it cannot be written.
+    """
+    if result.encoded is None:
+        raise UsageError(f"there is nothing to write: {result.explanation}")
+    target = Path(output)
+    if result.path is not None:
+        Originals([result.path]).check(target, force=force)
+    (originals or Originals([])).check(target, force=force)
+    with say_os_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    write_output(target, result.encoded, force=force)
+
+
+def _replace_suffix(output: Path, source: str) -> Path:
+    """``output`` with the suffix of the format that the fixed photo will have."""
+    try:
+        with Path(source).open("rb") as file:
+            written = choose_output_format(sniff_format(file.read(32), source))
+    except (OSError, InputError):  # it will fail, with the words for it, when its turn comes
+        return output
+    if OUTPUT_SUFFIXES.get(output.suffix.lower()) is written:
+        return output
+    return output.with_suffix(next(suffix for suffix, found in OUTPUT_SUFFIXES.items() if found is written))
+
+
+def _find_inner_path(source: str, folders: Sequence[str]) -> Path:
+    """The path below the innermost of the ``folders`` that holds it, or the bare name."""
+    for folder in sorted(folders, key=len, reverse=True):
+        try:
+            return Path(source).relative_to(folder)
+        except ValueError:
+            continue
+    return Path(Path(source).name)
+
+
+def _identify(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    try:
+        status = Path(path).stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino

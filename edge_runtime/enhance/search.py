@@ -1,0 +1,185 @@
+"""The search: single operations first, then what improves the best of them, while the score rises.
+
+It works on a reduced picture and asks the scorer itself. What it finds is a promise only: the full picture is scored
+again, from the bytes of the finished file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.contract import ATTRIBUTE_NAMES
+from edge_runtime.enhance.cast import PLAIN_CAST
+from edge_runtime.enhance.operations import Operation, apply_operations, order_operations
+from edge_runtime.enhance.similarity import compute_floor_ssim
+from edge_runtime.result import Attributes, Score
+from edge_runtime.scorer import PhotoScorer
+
+__all__ = ["MAX_ATTRIBUTE_LOSS", "Candidate", "Search", "find_loss"]
+
+BEAM_WIDTH = 4
+MAX_OPERATIONS = 4
+MIN_STEP = 1.0  # points that a further operation must add: what adds less is not worth another change of the pixels
+MIN_AIM_STEP = 1.0  # points by which it must improve the attribute that it is there for
+CAST_CREDIT = 6.0  # points in the order of candidates for taking a plain cast away whole,
+MAX_CAST_COST = 2.0  # which may cost so many: few of the photos that people rated had one, so the score hardly sees it
+MAX_NEWLY_CLIPPED = 0.03  # share of the pixels that may become pure white or black in a channel, and were not
+MAX_ATTRIBUTE_LOSS = 8.0  # points: nothing is bought by spoiling something else
+KEPT_PICTURES = 24  # of up to a megapixel: results of the first steps, which many chains share
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Operations in their order, and what the scorer says of the result."""
+
+    operations: tuple[Operation, ...]
+    score: Score
+
+
+@dataclass
+class Search:
+    """One photo's search.
+
+    Attributes:
+        picture: RGB uint8 (height, width, 3), reduced.
+        scorer: asked for every candidate.
+        min_ssim: floor of the similarity to the original.
+        tried: how many candidates have been scored.
+        best_gain: points that the best of them gains, kept or not.
+    """
+
+    picture: NDArray[np.uint8]
+    scorer: PhotoScorer
+    min_ssim: float
+    tried: int = 0
+    best_gain: float = 0.0
+    _rungs: dict[Operation, int] = field(default_factory=dict)
+    _pictures: dict[tuple[Operation, ...], NDArray[np.uint8]] = field(default_factory=dict)
+
+    def run(self, proposals: Sequence[Operation]) -> list[Candidate]:
+        """Combines the proposals.
+
+        Returns:
+            What is better than the original, similar enough to it and no worse in any attribute; the best first.
+        """
+        start = Candidate((), self.scorer.score(self.picture))
+        beam, found = [start], []
+        self._rungs = _number_rungs(proposals)
+        seen: set[tuple[Operation, ...]] = set()
+        for _ in range(MAX_OPERATIONS):
+            grown = []
+            for parent in beam:
+                for operation in proposals:
+                    if any(operation.subject == used.subject for used in parent.operations):
+                        continue
+                    chain = order_operations((*parent.operations, operation))
+                    if chain in seen:
+                        continue
+                    seen.add(chain)
+                    score = self._score(chain)
+                    self.best_gain = max(self.best_gain, score.quality - start.score.quality)
+                    if self._is_better(start.score, parent, Candidate(chain, score), operation):
+                        grown.append(Candidate(chain, score))
+            beam = self._choose(grown)
+            found += beam
+            if not beam:
+                break
+        return sorted(found, key=lambda candidate: -self._rank(candidate))
+
+    def _rank(self, candidate: Candidate) -> float:
+        """Points of quality, less what stronger operations must be better by than milder ones of their kind.
+
+        A cast that is measured with certainty counts, too: what brings out contrast makes it worse, and the model may
+        not mind. The finished file must gain by its score alone all the same.
+        """
+        points = candidate.score.quality - MIN_STEP * sum(self._rungs[step] for step in candidate.operations)
+        return points + CAST_CREDIT * sum(_corrects_plain_cast(step) for step in candidate.operations)
+
+    def _choose(self, candidates: list[Candidate]) -> list[Candidate]:
+        """The best few of different kinds that are similar enough; similarity takes longest, so it is asked last."""
+        chosen: list[Candidate] = []
+        kinds = set()
+        for candidate in sorted(candidates, key=lambda candidate: -self._rank(candidate)):
+            if len(chosen) == BEAM_WIDTH:
+                break
+            names = tuple(operation.name for operation in candidate.operations)
+            if names in kinds:  # three exposures in a beam would leave no room for anything else
+                continue
+            moved = tuple(operation for operation in candidate.operations if operation.is_geometric)
+            reference, changed = self._apply(moved), self._apply(candidate.operations)
+            if _count_clipped(changed) - _count_clipped(reference) > MAX_NEWLY_CLIPPED:
+                continue
+            if compute_floor_ssim(reference, changed, candidate.operations) >= self.min_ssim:
+                chosen.append(candidate)
+                kinds.add(names)
+        return chosen
+
+    def _is_better(self, start: Score, parent: Candidate, grown: Candidate, operation: Operation) -> bool:
+        """Whether an operation improves the whole, and for the reason that it is there for.
+
+        Without the second, the model is easily pleased: nearly any photo scores higher with more contrast.
+        """
+        if find_loss(start, grown.score, grown.operations):
+            return False
+        if _corrects_plain_cast(operation):
+            return grown.score.quality >= parent.score.quality - MAX_CAST_COST
+        if grown.score.quality < parent.score.quality + MIN_STEP:
+            return False
+        reached, had = (_read(score.attributes, operation.aim) for score in (grown.score, parent.score))
+        return reached >= had + MIN_AIM_STEP
+
+    def _score(self, chain: tuple[Operation, ...]) -> Score:
+        self.tried += 1
+        return self.scorer.score(self._apply(chain))
+
+    def _apply(self, chain: tuple[Operation, ...]) -> NDArray[np.uint8]:
+        if not chain:
+            return self.picture
+        if chain not in self._pictures:
+            # Only the first steps are worth keeping: denoising is slow, and stands near the beginning.
+            result = apply_operations(self._apply(chain[:-1]), chain[-1:])
+            if len(chain) > 2 or len(self._pictures) >= KEPT_PICTURES:
+                return result
+            self._pictures[chain] = result
+        return self._pictures[chain]
+
+
+def find_loss(before: Score, after: Score, operations: Sequence[Operation]) -> str:
+    """The attribute that one of the ``operations`` has spoilt; "" if none did."""
+    risks = frozenset[str]().union(*(operation.risks for operation in operations))
+    for name in ATTRIBUTE_NAMES:
+        if name in risks and _read(before.attributes, name) - _read(after.attributes, name) > MAX_ATTRIBUTE_LOSS:
+            return name
+    return ""
+
+
+def _number_rungs(proposals: Sequence[Operation]) -> dict[Operation, int]:
+    """0 for the mildest of each kind, 1 for the next; proposals stand in this order, those of a kind together."""
+    counts: dict[tuple[str, ...], int] = {}
+    rungs = {}
+    for operation in proposals:
+        kind = (operation.name, *(value for _, value in operation.parameters if isinstance(value, str)))
+        rungs[operation] = counts.get(kind, 0)
+        counts[kind] = rungs[operation] + 1
+    return rungs
+
+
+def _corrects_plain_cast(operation: Operation) -> float:
+    """How much of a cast that anybody sees, on a backdrop that the product bears out, is taken away: 0-1."""
+    values = dict(operation.parameters)
+    if operation.name != "white_balance" or values["estimate"] != "backdrop" or float(values["cast"]) < PLAIN_CAST:
+        return 0.0
+    return float(values["strength"])
+
+
+def _count_clipped(picture: NDArray[np.uint8]) -> float:
+    """Share (0-1) of the pixels of which a channel has no level left to go to."""
+    return float(((picture.max(axis=2) >= 254) | (picture.max(axis=2) <= 1)).mean())
+
+
+def _read(attributes: Attributes, name: str) -> float:
+    return float(getattr(attributes, name))

@@ -1,0 +1,170 @@
+"""The original: its pixels as the score sees them, and what goes into the fixed file besides pixels."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from edge_runtime.decode import decode_image, decode_photo
+from edge_runtime.errors import DecodeError, InputError
+from edge_runtime.formats import PhotoFormat, open_with_plugin, sniff_format
+from edge_runtime.frame import check_frame
+from edge_runtime.scorer import Photo
+
+__all__ = ["Source", "read_source"]
+
+# What stands in EXIF's main directory about the photo; the rest of a TIFF's directory says how its pixels are stored.
+DESCRIBING_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
+SUB_DIRECTORIES = (0x8769, 0x8825)  # details, and where it was taken
+XMP_ORIENTATION = re.compile(rb'\s*tiff:Orientation="[1-8]"|<tiff:Orientation>[1-8]</tiff:Orientation>')
+# Such packets announce further pictures inside the file, which a fixed file has not.
+XMP_OF_CONTAINERS = (b"GContainer", b"/container/", b"hdrgm", b"GCamera")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """One photo to fix.
+
+    Attributes:
+        pixels: RGB uint8 (height, width, 3), upright, full size, never written to.
+        format: of the file; None for a frame, and for an image that came from none.
+        is_grey: whether the file holds shades of grey only, and the fixed one shall, too.
+        is_lossless: whether it is stored without loss.
+        exif, icc_profile, xmp, dpi: as they stand in the file; None: it has none.
+        notes: what the fixed file will lack.
+    """
+
+    pixels: NDArray[np.uint8]
+    format: PhotoFormat | None = None
+    is_grey: bool = False
+    is_lossless: bool = True
+    exif: bytes | None = None
+    icc_profile: bytes | None = None
+    xmp: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read_source(photo: Photo, color_order: str = "rgb") -> Source:
+    """Reads a photo whole.
+
+    Args:
+        photo: as for ``PhotoScorer.score``.
+        color_order: of a frame: "rgb" or "bgr".
+
+    Raises:
+        InputError: it cannot be read or decoded; or it is an animation, is partly transparent, or made of printing
+            inks, of which a fixed copy would lose something that matters.
+    """
+    if isinstance(photo, np.ndarray):
+        frame = check_frame(photo, color_order)
+        return Source(np.ascontiguousarray(frame if color_order == "rgb" else frame[..., ::-1]))
+    if isinstance(photo, Image.Image):
+        name = str(getattr(photo, "filename", "") or "image")
+        pixels = np.asarray(decode_image(photo).image)
+        return _describe(photo, pixels, name, _find_format(photo.format), is_lossless=photo.format != "JPEG")
+    data, name = _read_bytes(photo)
+    try:
+        pixels = np.asarray(decode_photo(data).image)
+    except DecodeError as error:
+        raise DecodeError(f"{name}: {str(error).removeprefix('photo bytes: ')}") from error
+    photo_format = sniff_format(data[:32], name)
+    with open_with_plugin(io.BytesIO(data), photo_format, name) as image:
+        return _describe(image, pixels, name, photo_format, _is_lossless(photo_format, data))
+
+
+def _read_bytes(photo: str | os.PathLike[str] | bytes | bytearray | memoryview) -> tuple[bytes, str]:
+    if isinstance(photo, (bytes, bytearray, memoryview)):
+        return bytes(photo), "photo bytes"
+    name = os.fspath(photo)
+    try:
+        return Path(name).read_bytes(), name
+    except OSError as error:
+        raise InputError(f"{name}: cannot read the file: {error.strerror or error}; check the path") from error
+
+
+def _describe(
+    image: Image.Image, pixels: NDArray[np.uint8], name: str, photo_format: PhotoFormat | None, is_lossless: bool
+) -> Source:
+    if getattr(image, "n_frames", 1) > 1 and photo_format is not PhotoFormat.JPEG:
+        raise InputError(f"{name}: has several frames, and only one would be left; save the frame that you want alone")
+    if image.mode in ("CMYK", "LAB"):
+        raise InputError(f"{name}: its colours are {image.mode}, which would not come out the same; convert it to sRGB")
+    if photo_format is not PhotoFormat.JPEG:
+        image.load()  # a PNG may have its metadata behind the pixels
+    if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
+        raise InputError(f"{name}: is partly transparent, which a fixed copy would lose; save it on a white background")
+    notes = []
+    if image.mode.startswith("I"):
+        notes.append("the original has 16 bits a channel, the fixed photo 8")
+    info: dict[Any, Any] = image.info
+    exif = _read_exif(image)
+    xmp = info.get("xmp", info.get("XML:com.adobe.xmp"))
+    if isinstance(xmp, str):
+        xmp = xmp.encode()
+    if isinstance(xmp, bytes) and any(word in xmp for word in XMP_OF_CONTAINERS):
+        notes.append("XMP is left out, for it announces further pictures in the file")
+        xmp = None
+    dpi = info.get("dpi")
+    return Source(
+        pixels,
+        photo_format,
+        image.mode in ("1", "L", "LA") or image.mode.startswith("I"),
+        is_lossless,
+        exif,
+        info.get("icc_profile") or None,
+        XMP_ORIENTATION.sub(b"", xmp) if isinstance(xmp, bytes) else None,
+        (float(dpi[0]), float(dpi[1])) if isinstance(dpi, tuple) and len(dpi) == 2 and all(dpi) else None,
+        tuple(notes),
+    )
+
+
+def _read_exif(image: Image.Image) -> bytes | None:
+    """The block as it stands in the file; a TIFF, whose directory also says how it is stored, gets one made of it."""
+    block = image.info.get("exif")
+    if isinstance(block, bytes) and block:
+        return block
+    try:
+        found = image.getexif()
+        if not found:
+            return None
+        made = Image.Exif()
+        for tag in DESCRIBING_TAGS:
+            if tag in found:
+                made[tag] = found[tag]
+        for tag in SUB_DIRECTORIES:
+            if directory := found.get_ifd(tag):
+                made.get_ifd(tag).update(directory)
+        return made.tobytes() if made else None
+    except Exception:  # the parser raises struct.error, SyntaxError, ... on damaged metadata
+        return None
+
+
+def _find_format(key: str | None) -> PhotoFormat | None:
+    return next((photo_format for photo_format in PhotoFormat if photo_format.key == key), None)
+
+
+def _is_lossless(photo_format: PhotoFormat, data: bytes) -> bool:
+    if photo_format is PhotoFormat.WEBP:
+        return _is_webp_lossless(data)
+    return photo_format in (PhotoFormat.PNG, PhotoFormat.GIF, PhotoFormat.TIFF, PhotoFormat.BMP, PhotoFormat.PPM)
+
+
+def _is_webp_lossless(data: bytes) -> bool:
+    """Whether the picture's chunk is "VP8L" rather than "VP8 "; an extended file has other chunks before it."""
+    place = 12
+    while place + 8 <= len(data):
+        kind = data[place : place + 4]
+        if kind in (b"VP8L", b"VP8 "):
+            return kind == b"VP8L"
+        length = int.from_bytes(data[place + 4 : place + 8], "little")
+        place += 8 + length + length % 2
+    return False

@@ -1,0 +1,184 @@
+"""What goes into the fixed file besides pixels, and what cannot be fixed without a loss."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from edge_runtime.enhance.encode import choose_output_format, encode_fixed
+from edge_runtime.enhance.exif import PREFIX, patch_exif
+from edge_runtime.enhance.source import read_source
+from edge_runtime.errors import DecodeError, InputError
+from edge_runtime.formats import PhotoFormat
+
+MAKER_NOTE = bytes(range(256)) * 3  # offsets inside must survive, so every byte must
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf tiff:Orientation="6" dc:title="mug"/></x:xmpmeta>'
+
+
+def make_exif(orientation: int = 6, thumbnail: bytes = b"\xff\xd8thumbnail\xff\xd9", order: str = "<") -> bytes:
+    """An EXIF block as cameras write it: main directory, details with a maker's note, thumbnail."""
+    words = {"<": b"II", ">": b"MM"}[order]
+
+    def entry(tag: int, kind: int, count: int, value: int) -> bytes:
+        short = kind == 3 and count == 1
+        return struct.pack(f"{order}HHI", tag, kind, count) + struct.pack(
+            f"{order}HH" if short else f"{order}I", *((value, 0) if short else (value,))
+        )
+
+    main, details = 8, 8 + 2 + 2 * 12 + 4
+    note = details + 2 + 3 * 12 + 4
+    small = note + len(MAKER_NOTE)
+    picture = small + 2 + 2 * 12 + 4
+    block = words + struct.pack(f"{order}HI", 42, main)
+    block += struct.pack(f"{order}H", 2) + entry(0x0112, 3, 1, orientation) + entry(0x8769, 4, 1, details)
+    block += struct.pack(f"{order}IH", small, 3)
+    block += entry(0x927C, 7, len(MAKER_NOTE), note) + entry(0xA002, 4, 1, 4000) + entry(0xA003, 3, 1, 3000)
+    block += struct.pack(f"{order}I", 0) + MAKER_NOTE + struct.pack(f"{order}H", 2)
+    block += entry(0x0201, 4, 1, picture) + entry(0x0202, 4, 1, len(thumbnail)) + struct.pack(f"{order}I", 0)
+    return PREFIX + block + thumbnail
+
+
+def save(path: Path, image: Image.Image, **settings: Any) -> Path:
+    image.save(path, **settings)
+    return path
+
+
+@pytest.fixture(scope="module")
+def profile() -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_exif_is_kept_to_the_byte_but_for_what_is_no_longer_true(order: str) -> None:
+    block = make_exif(order=order)
+    patched = patch_exif(block, 320, 240)
+    assert patched is not None
+    assert len(patched) == len(block)
+    changed = [index for index, (one, other) in enumerate(zip(block, patched, strict=True)) if one != other]
+    assert len(changed) < 30
+    assert MAKER_NOTE in patched
+    assert b"thumbnail" not in patched
+    exif = Image.Exif()
+    exif.load(patched)
+    assert exif[0x0112] == 1
+    assert (exif.get_ifd(0x8769)[0xA002], exif.get_ifd(0x8769)[0xA003]) == (320, 240)
+    assert not exif.get_ifd(1), "the thumbnail's directory is still linked"
+    assert patch_exif(block.removeprefix(PREFIX), 320, 240) == patched.removeprefix(PREFIX)
+
+
+@pytest.mark.parametrize("block", [b"", b"II*\0", b"nonsense", make_exif()[:40], PREFIX + b"MM\0*\xff\xff\xff\xff"])
+def test_damaged_exif_is_left_out(block: bytes) -> None:
+    assert patch_exif(block, 10, 10) is None
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_metadata_survives(photo: Image.Image, tmp_path: Path, profile: bytes, form: str) -> None:
+    settings: dict = {"exif": make_exif(), "icc_profile": profile, "dpi": (300, 300)}
+    if form in ("JPEG", "WEBP"):
+        settings["xmp"] = XMP
+    if form == "TIFF":
+        tags = Image.Exif()
+        tags[0x010F], tags[0x0131] = "Maker", "Program"
+        settings["exif"] = tags
+    path = save(tmp_path / f"photo.{form.lower()}", photo, **settings)
+    source = read_source(path)
+    upright = (480, 640, 3) if form == "TIFF" else (640, 480, 3)
+    assert source.pixels.shape == upright
+    encoded, notes = encode_fixed(source.pixels, source, choose_output_format(source.format))
+    assert notes == ()
+    image: Any
+    with Image.open(io.BytesIO(encoded)) as image:
+        image.load()
+        assert image.format == form
+        assert image.info["icc_profile"] == profile
+        exif = image.getexif()
+        if form == "TIFF":
+            assert (exif[0x010F], exif[0x0131]) == ("Maker", "Program")
+        else:
+            patched = patch_exif(make_exif(), 480, 640)
+            assert patched is not None
+            assert PREFIX + image.info["exif"].removeprefix(PREFIX) == patched
+            assert exif[0x0112] == 1
+        assert image.size == upright[1::-1]
+        if form != "WEBP":
+            assert image.info["dpi"] == pytest.approx((300, 300), abs=0.02)
+        if form in ("JPEG", "WEBP"):
+            assert image.info["xmp"] == XMP.replace(b' tiff:Orientation="6"', b"")
+        if form == "JPEG":
+            assert image.layer[0][1:3] == (1, 1), "colour is stored at half the resolution"
+        if form in ("PNG", "TIFF"):
+            assert np.array_equal(np.asarray(image), source.pixels)
+
+
+def test_webp_stays_as_it_was_stored(photo: Image.Image) -> None:
+    for is_lossless in (True, False):
+        stream = io.BytesIO()
+        photo.save(stream, "WEBP", lossless=is_lossless, exif=make_exif(1))
+        source = read_source(stream.getvalue())
+        assert source.is_lossless is is_lossless
+        encoded, _ = encode_fixed(source.pixels, source, PhotoFormat.WEBP)
+        assert np.array_equal(read_source(encoded).pixels, source.pixels) is is_lossless
+
+
+def test_grey_stays_grey(photo: Image.Image, tmp_path: Path) -> None:
+    source = read_source(save(tmp_path / "grey.png", photo.convert("L")))
+    encoded, _ = encode_fixed(source.pixels, source, PhotoFormat.PNG)
+    with Image.open(io.BytesIO(encoded)) as image:
+        assert image.mode == "L"
+
+
+def test_sixteen_bits_are_noted(tmp_path: Path) -> None:
+    levels = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
+    source = read_source(save(tmp_path / "deep.png", Image.fromarray(levels)))
+    assert source.is_grey
+    assert any("16 bits" in note for note in source.notes)
+
+
+def test_opaque_alpha_is_no_transparency(photo: Image.Image, tmp_path: Path) -> None:
+    source = read_source(save(tmp_path / "opaque.png", photo.convert("RGBA")))
+    assert np.array_equal(source.pixels, np.asarray(photo))
+
+
+@pytest.mark.parametrize("kind", ["transparent", "animated", "cmyk"])
+def test_what_would_lose_something_is_refused(photo: Image.Image, tmp_path: Path, kind: str) -> None:
+    if kind == "transparent":
+        layer = photo.convert("RGBA")
+        layer.putpixel((3, 3), (1, 2, 3, 100))
+        path, words = save(tmp_path / "a.png", layer), "partly transparent"
+    elif kind == "animated":
+        second = photo.rotate(90)
+        path, words = save(tmp_path / "a.gif", photo, save_all=True, append_images=[second]), "several frames"
+    else:
+        path, words = save(tmp_path / "a.jpg", photo.convert("CMYK")), "CMYK"
+    with pytest.raises(InputError, match=words) as caught:
+        read_source(path)
+    assert str(path) in str(caught.value)
+
+
+def test_damaged_files_are_named(photo: Image.Image, tmp_path: Path) -> None:
+    path = save(tmp_path / "a.jpg", photo)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(DecodeError, match=r"a\.jpg: truncated JPEG"):
+        read_source(path)
+    with pytest.raises(InputError, match="cannot read the file"):
+        read_source(tmp_path / "missing.jpg")
+
+
+def test_xmp_that_announces_further_pictures_is_left_out(photo: Image.Image, tmp_path: Path) -> None:
+    path = save(tmp_path / "a.jpg", photo, xmp=b"<x:xmpmeta><hdrgm:Version>1.0</hdrgm:Version></x:xmpmeta>")
+    source = read_source(path)
+    assert source.xmp is None
+    assert any("XMP is left out" in note for note in source.notes)
+
+
+def test_formats_that_cannot_be_written_become_others() -> None:
+    assert choose_output_format(PhotoFormat.JPEG) is PhotoFormat.JPEG
+    assert choose_output_format(PhotoFormat.GIF) is PhotoFormat.PNG
+    assert choose_output_format(PhotoFormat.HEIF) is PhotoFormat.JPEG
+    assert choose_output_format(None) is PhotoFormat.PNG
