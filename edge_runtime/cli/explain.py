@@ -1,0 +1,158 @@
+"""``photogate explain``: photos in, heat maps out: where each photo loses points."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edge_runtime.cli.inputs import expand_paths
+from edge_runtime.cli.options import add_photo_options
+from edge_runtime.cli.progress import ProgressBar
+from edge_runtime.cli.tables import Column, build_writer
+from edge_runtime.contract import ATTRIBUTE_NAMES, ViewSpec
+from edge_runtime.decode import decode_photo
+from edge_runtime.errors import InputError
+from edge_runtime.gate.policy import load_policy
+from edge_runtime.interpreter import quiet_native_log
+from edge_runtime.result import ScoreFailure
+
+__all__ = ["add_command", "run_explain"]
+
+DEFAULT_BUDGET_MS = 400.0
+DRAWN_VIEW = ViewSpec(800, 800)  # a JPEG is decoded for drawing at the smallest scale that is still this large
+
+EXPLAIN_COLUMNS = (
+    Column("photo", "path", 5, lambda record: record["path"]),
+    Column("attribute", "attribute", 11, lambda record: record["attribute"]),
+    Column("points", "points", 6, lambda record: record["points"], ".1f"),
+    Column("lost there", "hottest_points", 10, lambda record: record["hottest"]["points"], ".1f"),
+    Column("looks", "looks", 8, lambda record: _say_looks(record)),
+    Column("place in pixels", "place", 23, lambda record: _say_place(record["hottest"])),
+    Column("", "stands_out", 0, lambda record: str(record["stands_out"]).lower()),
+    Column("runs", "evaluations", 4, lambda record: record["evaluations"], "d"),
+    Column("ms", "ms", 6, lambda record: record["ms"], ".0f"),
+    Column("", "is_complete", 0, lambda record: str(record["is_complete"]).lower()),
+    Column("", "output", 0, lambda record: record["output"] or ""),
+    Column("", "error_type", 0, lambda record: record["error"]["type"]),
+    Column("", "error_message", 0, lambda record: record["error"]["message"]),
+)
+
+
+def add_command(commands: Any) -> None:
+    """Adds the command to argparse's subparsers."""
+    parser = commands.add_parser(
+        "explain",
+        help="heat maps: where photos lose points",
+        description="Draws where a photo loses points. The photo is spoilt on purpose, in known places, again and "
+        "again; from how the model sees these, places that are spoilt already are found. A colour stands for the "
+        "points that the attribute would lose if the whole photo looked like that place.",
+        epilog="Exit codes: 0 all fine, 1 some inputs failed, 2 wrong usage, or no usable model, policy, interpreter.",
+    )
+    add_photo_options(parser)
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        help="the picture to write (.png, .jpg, .webp); for several photos or a folder, the folder. "
+        "Without it, only the figures are printed",
+    )
+    parser.add_argument(
+        "--attribute",
+        choices=(*ATTRIBUTE_NAMES, "quality"),
+        help="what to explain (default: that of the policy's worst reason; without one, the attribute with the "
+        "clearest place)",
+    )
+    parser.add_argument(
+        "--budget-ms",
+        type=_positive_ms,
+        default=DEFAULT_BUDGET_MS,
+        metavar="MS",
+        help="time for one photo, decoding and drawing not counted; a slow machine takes the least that is needed "
+        "(default: %(default)g)",
+    )
+    parser.add_argument("--grid", type=int, metavar="N", help="rows and columns of the heat map (default: the finest)")
+    parser.add_argument(
+        "--json", dest="format", action="store_const", const="jsonl", help="one JSON line a photo: --format jsonl"
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite pictures that exist, but never a photo")
+    parser.set_defaults(run=run_explain)
+
+
+def run_explain(options: argparse.Namespace) -> int:
+    """Explains what ``options.paths`` names.
+
+    Returns:
+        0, or 1 if an input failed.
+
+    Raises:
+        ModelError, PolicyError, RuntimeUnavailableError, UsageError: nothing can be explained at all, or a picture
+            cannot be written.
+    """
+    from edge_runtime.explain.explainer import Explainer
+    from edge_runtime.explain.output import check_picture, plan_outputs, write_picture
+
+    policy = load_policy(options.policy)
+    inputs = list(expand_paths(options.paths, is_recursive=options.recursive))
+    photos = [entry for entry in inputs if isinstance(entry, str)]
+    outputs: dict[str, Path] = {}
+    if options.output is not None:
+        outputs = plan_outputs(photos, options.output, is_folder=_is_folder(options))
+        for output in outputs.values():
+            check_picture(output, photos, is_forced=options.force)
+    with quiet_native_log():
+        explainer = Explainer.from_file(options.model, options.threads)
+    names = [entry.path if isinstance(entry, ScoreFailure) else entry for entry in inputs]
+    writer = build_writer(options.format, sys.stdout, EXPLAIN_COLUMNS, names)
+    failed = 0
+    with explainer, ProgressBar(len(inputs)) as progress:
+        for entry in inputs:
+            if isinstance(entry, ScoreFailure):
+                record = entry.to_dict()
+            else:
+                try:
+                    explanation = explainer.explain(
+                        entry, options.attribute, policy=policy, budget_ms=options.budget_ms, grid=options.grid
+                    )
+                    if entry in outputs:
+                        picture = explanation.render(decode_photo(entry, DRAWN_VIEW).image)
+                        write_picture(picture, outputs[entry], is_forced=options.force)
+                    record = {**explanation.to_dict(), "output": str(outputs[entry]) if entry in outputs else None}
+                except InputError as error:
+                    record = ScoreFailure(entry, error).to_dict()
+            failed += "error" in record
+            writer.write(record)
+            progress.advance()
+    writer.close()
+    if options.format == "table":
+        written = f", pictures in {options.output}" if outputs and failed < len(inputs) else ""
+        print(f"{len(inputs) - failed} explained, {failed} failed{written}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _is_folder(options: argparse.Namespace) -> bool:
+    """One photo goes to a file, unless OUT is a folder already or written like one."""
+    out = str(options.output)
+    if len(options.paths) > 1 or Path(options.paths[0]).is_dir():
+        return True
+    return Path(out).is_dir() or out.endswith(("/", "\\"))
+
+
+def _say_looks(record: Mapping[str, Any]) -> str:
+    """What the hottest place looks like, or "-" where no place stands out."""
+    faults = record["faults"]
+    return str(faults[0]["name"]) if record["stands_out"] and faults else "-"
+
+
+def _say_place(box: Mapping[str, Any]) -> str:
+    return f"{box['left']},{box['top']} to {box['right']},{box['bottom']}"
+
+
+def _positive_ms(text: str) -> float:
+    number = float(text)  # argparse turns the ValueError into a usage message
+    if not (math.isfinite(number) and number > 0.0):
+        raise argparse.ArgumentTypeError(f"{text} ms are no time; pass more than 0")
+    return number

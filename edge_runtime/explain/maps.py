@@ -1,0 +1,123 @@
+"""What the model sees in each place: the statistics that its heads pool over the photo, pooled over each cell.
+
+photogate's heads read means of feature maps over the whole photo. The same maps hold the same statistics of every
+place. To read them, the model runs without XNNPACK, which keeps no maps; that takes several times as long.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.contract import ViewSpec
+from edge_runtime.errors import ModelError
+from edge_runtime.explain.cells import average_cells
+from edge_runtime.interpreter import select_runtime
+
+__all__ = ["CELL_PX", "ModelMaps"]
+
+CELL_PX = 16  # of the view: the coarsest map that is read has one value for each such square
+POOLING_OPERATIONS = ("MEAN", "AVERAGE_POOL_2D")
+HEAD_OPERATIONS = ("FULLY_CONNECTED", "RESHAPE")
+
+
+@dataclass(frozen=True)
+class _Map:
+    """A feature map: its tensor, and how its numbers become real ones."""
+
+    tensor: int
+    scale: float
+    zero_point: int
+
+
+class ModelMaps:
+    """A model whose feature maps can be read. Not thread-safe.
+
+    Attributes:
+        rows, columns: number of cells.
+        features: number of statistics a cell.
+    """
+
+    def __init__(self, flatbuffer: bytes, view: ViewSpec) -> None:
+        """Opens ``flatbuffer``, checked as ``unpack_model`` does.
+
+        Raises:
+            RuntimeUnavailableError: no interpreter is installed.
+            ModelError: the interpreter keeps no maps, or the model's heads pool none that are fine enough.
+        """
+        module, runtime_name = select_runtime()
+        self.rows, self.columns = view.height_px // CELL_PX, view.width_px // CELL_PX
+        try:
+            self._native: Any = module.Interpreter(
+                model_content=flatbuffer,
+                num_threads=1,
+                experimental_op_resolver_type=module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+                experimental_preserve_all_tensors=True,
+            )
+            self._native.allocate_tensors()
+            operations = self._native._get_ops_details()
+        except (ValueError, RuntimeError, TypeError, AttributeError) as error:
+            raise ModelError(
+                f"{runtime_name} does not show the model's feature maps: {error}; upgrade the interpreter"
+            ) from error
+        self._input = int(self._native.get_input_details()[0]["index"])
+        self._runtime_name = runtime_name
+        details = {int(tensor["index"]): tensor for tensor in self._native.get_tensor_details()}
+        self._maps = [
+            self._describe(details[index]) for index in _find_pooled(operations) if self._fits(details[index])
+        ]
+        self.features = sum(int(details[entry.tensor]["shape"][3]) for entry in self._maps)
+        if not self._maps or view.height_px % CELL_PX or view.width_px % CELL_PX:
+            raise ModelError(
+                f"the model's heads pool no feature map of {self.rows} x {self.columns} cells or finer, so there is "
+                "nothing to explain with; use a model that `python -m compress` exported"
+            )
+
+    def read(self, view: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Runs the model once.
+
+        Args:
+            view: uint8 (height, width, 3), the size of the model's input.
+
+        Returns:
+            float32 (rows, columns, features).
+
+        Raises:
+            ModelError: the view has another shape, or the interpreter fails.
+        """
+        try:
+            self._native.set_tensor(self._input, view[np.newaxis])
+            self._native.invoke()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"{self._runtime_name} cannot run the model: {error}") from error
+        return np.concatenate([self._pool(entry) for entry in self._maps], axis=-1)
+
+    def _fits(self, tensor: Any) -> bool:
+        shape = [int(side) for side in tensor["shape"]]
+        return len(shape) == 4 and all(
+            side >= count > 0 and side % count == 0
+            for side, count in zip(shape[1:3], (self.rows, self.columns), strict=True)
+        )
+
+    def _describe(self, tensor: Any) -> _Map:
+        scale, zero_point = tensor["quantization"]  # (0.0, 0) for a float tensor
+        return _Map(int(tensor["index"]), float(scale) or 1.0, int(zero_point))
+
+    def _pool(self, entry: _Map) -> NDArray[np.float32]:
+        values = self._native.get_tensor(entry.tensor)[0]
+        pooled = average_cells(values, self.rows, self.columns)
+        return (pooled - np.float32(entry.zero_point)) * np.float32(entry.scale)
+
+
+def _find_pooled(operations: Any) -> list[int]:
+    """Tensors that are averaged over the photo for a head; those averaged inside a block feed a convolution."""
+    heads = [operation for operation in operations if operation["op_name"] in HEAD_OPERATIONS]
+    for_heads = {int(index) for operation in heads for index in operation["inputs"]}
+    return [
+        int(operation["inputs"][0])
+        for operation in operations
+        if operation["op_name"] in POOLING_OPERATIONS and int(operation["outputs"][0]) in for_heads
+    ]

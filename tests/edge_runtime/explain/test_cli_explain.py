@@ -1,0 +1,121 @@
+"""``photogate explain`` from end to end: each test starts the real process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from edge_runtime.errors import UsageError
+from edge_runtime.explain.output import check_picture, plan_outputs, write_picture
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+QUICK = ("--budget-ms", "1")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, photo: Image.Image) -> Path:
+    """Two photos and a broken one."""
+    root = tmp_path / "photos"
+    root.mkdir()
+    photo.save(root / "a.jpg")
+    photo.save(root / "b.png")
+    (root / "c.jpg").write_bytes((root / "a.jpg").read_bytes()[:3000])
+    return root
+
+
+def test_one_photo_to_a_picture_and_a_json_line(run_command: Run, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "heat.png"
+    result = run_command(
+        "explain", folder / "a.jpg", "-o", out, "--attribute", "exposure", "--grid", "4", "--json", *QUICK
+    )
+    assert result.returncode == 0, result.stderr
+    record = json.loads(result.stdout)
+    assert record["path"] == str(folder / "a.jpg")
+    assert record["attribute"] == "exposure"
+    assert [len(row) for row in record["grid"]] == [4] * 4
+    assert record["output"] == str(out)
+    box = record["hottest"]
+    assert 0 <= box["left"] < box["right"] <= 640 and 0 <= box["top"] < box["bottom"] <= 480
+    with Image.open(out) as picture:
+        assert picture.width == 640 and picture.height > 480
+
+    again = run_command("explain", folder / "a.jpg", "-o", out, *QUICK)
+    assert again.returncode == 2
+    assert "--force" in again.stderr and "Traceback" not in again.stderr
+    forced = run_command("explain", folder / "a.jpg", "-o", out, "--force", *QUICK)
+    assert forced.returncode == 0, forced.stderr
+
+
+def test_a_folder_to_a_folder_and_a_failure_stops_nothing(run_command: Run, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "heat"
+    result = run_command("explain", folder, "-o", out, "--format", "jsonl", *QUICK)
+    assert result.returncode == 1
+    records = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [Path(record["path"]).name for record in records] == ["a.jpg", "b.png", "c.jpg"]
+    assert records[2]["error"]["type"] == "DecodeError"
+    assert sorted(path.name for path in out.iterdir()) == ["a.jpg-heat.png", "b.png-heat.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--attribute", "beauty"], "invalid choice"),
+        (["--budget-ms", "0"], "more than 0"),
+        (["--budget-ms", "nan"], "more than 0"),
+        (["--grid", "7", "--budget-ms", "1"], "grid of 7"),
+        (["-o", "heat.gif"], "cannot write .gif"),
+        (["--model", "none.tflite"], "cannot read the model"),
+    ],
+)
+def test_wrong_usage(run_command: Run, folder: Path, arguments: list[str], words: str) -> None:
+    result = run_command("explain", folder / "a.jpg", *arguments, cwd=folder)
+    assert result.returncode == 2
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (folder / "heat.gif").exists()
+
+
+def test_help(run_command: Run) -> None:
+    result = run_command("explain", "--help")
+    assert result.returncode == 0
+    assert "Exit codes: 0" in result.stdout
+
+
+def test_a_photo_is_never_overwritten(folder: Path) -> None:
+    photo, link = folder / "b.png", folder / "link.png"
+    link.symlink_to(photo)
+    for output in (photo, link):
+        with pytest.raises(UsageError, match="never overwritten"):
+            check_picture(output, [str(photo)], is_forced=True)
+    with pytest.raises(UsageError, match="is not a file"):
+        check_picture(folder, [], is_forced=True)
+
+
+def test_two_photos_of_one_name_need_two_runs(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="would both be drawn"):
+        plan_outputs([str(tmp_path / "x" / "a.jpg"), str(tmp_path / "y" / "a.jpg")], tmp_path / "out", is_folder=True)
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(UsageError, match="several photos need a folder"):
+        plan_outputs(["a.jpg", "b.jpg"], file, is_folder=True)
+
+
+def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Path, target: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(UsageError, match="No space left"):
+        write_picture(Image.new("RGB", (9, 9)), tmp_path / "heat.png", is_forced=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot write the file"):
+        write_picture(Image.new("RGB", (9, 9)), tmp_path / "file" / "heat.png", is_forced=False)
