@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edge_runtime.cli.inputs import expand_paths
-from edge_runtime.cli.options import add_photo_options, add_rule_options
+from edge_runtime.cli.options import add_photo_options, add_rule_options, load_detectors
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import SCORE_COLUMNS, Column, build_writer
 from edge_runtime.errors import InputError
@@ -69,7 +69,8 @@ def run_gate(options: argparse.Namespace) -> int:
     """
     with quiet_native_log():
         scorer = PhotoScorer.from_file(find_model(options.model), options.threads)
-    gate = Gate(scorer, options.policy, options.rules, language=options.language)
+    detectors = load_detectors(options)
+    gate = Gate(scorer, options.policy, options.rules, language=options.language, detectors=detectors)
     inputs = list(expand_paths(options.paths, is_recursive=options.recursive))
     names = [entry.path if isinstance(entry, ScoreFailure) else entry for entry in inputs]
     writer = build_writer(options.format, sys.stdout, GATE_COLUMNS, names)

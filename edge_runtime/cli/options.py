@@ -8,9 +8,10 @@ from pathlib import Path
 
 from edge_runtime.gate import list_packs
 from edge_runtime.gate.catalogue import LANGUAGES
+from edge_runtime.gate.overlay import OverlayDetector
 from edge_runtime.models import DEFAULT_MODEL
 
-__all__ = ["add_photo_options", "add_rule_options", "read_count"]
+__all__ = ["add_photo_options", "add_rule_options", "load_detectors", "read_count"]
 
 
 def add_photo_options(parser: argparse.ArgumentParser, *, has_format: bool = True) -> None:
@@ -32,7 +33,7 @@ def add_photo_options(parser: argparse.ArgumentParser, *, has_format: bool = Tru
 
 
 def add_rule_options(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--rules`` and ``--language``, for commands that judge as the gate does."""
+    """Adds ``--rules``, ``--language`` and ``--detect-text``, for commands that judge as the gate does."""
     parser.add_argument(
         "--rules",
         action="append",
@@ -43,6 +44,24 @@ def add_rule_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--language", choices=LANGUAGES, default="en", help="of messages and advice (default: %(default)s)"
     )
+    parser.add_argument(
+        "--detect-text",
+        action="store_true",
+        help="look for text added beside the product, for rules that forbid it (extra text; takes some 80 ms a photo)",
+    )
+
+
+def load_detectors(options: argparse.Namespace) -> dict[str, OverlayDetector]:
+    """The detectors that the options of :func:`add_rule_options` ask for, as ``Gate`` takes them.
+
+    Raises:
+        UsageError: the extra ``text`` is not installed.
+    """
+    if not options.detect_text:
+        return {}
+    from edge_runtime.gate.text_detector import TextDetector
+
+    return {"text": TextDetector()}
 
 
 def read_count(least: int) -> Callable[[str], int]:

@@ -10,7 +10,7 @@ from typing import Any, TextIO, cast
 
 from edge_runtime.cli.gate import GATE_COLUMNS
 from edge_runtime.cli.inputs import expand_paths
-from edge_runtime.cli.options import add_photo_options, add_rule_options, read_count
+from edge_runtime.cli.options import add_photo_options, add_rule_options, load_detectors, read_count
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import Writer, build_writer
 from edge_runtime.errors import ModelError, UsageError
@@ -78,7 +78,8 @@ def run_report(options: argparse.Namespace) -> int:
         model = find_model(options.model)
         scorer = PhotoScorer.from_file(model, options.threads)
         explainer = _open_explainer(scorer, model, options.heat_maps)
-    gate = Gate(scorer, options.policy, options.rules, language=options.language)
+    detectors = load_detectors(options)
+    gate = Gate(scorer, options.policy, options.rules, language=options.language, detectors=detectors)
     inputs = list(expand_paths(options.paths, is_recursive=options.recursive))
     with contextlib.ExitStack() as stack:
         stack.enter_context(scorer)

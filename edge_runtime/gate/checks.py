@@ -186,9 +186,11 @@ def _look_for_border(rule: Rule, evidence: Evidence) -> RuleOutcome:
 
 def _look_for_overlay(rule: Rule, evidence: Evidence, detectors: Mapping[str, OverlayDetector]) -> RuleOutcome:
     detector = detectors.get(rule.check)
-    is_found = None if detector is None else detector(evidence.picture).is_found
-    if is_found is None:
+    if detector is None:
         return _not_checked(rule, "not_checked_no_detector")
+    is_found = detector(evidence.picture).is_found
+    if is_found is None:
+        return _not_checked(rule, "not_checked_undecided")
     return RuleOutcome(
         rule, rule.level, "failed" if is_found else "passed", code=CHECKS[rule.check].found if is_found else ""
     )

@@ -1,7 +1,8 @@
-"""Where a detector of added text or watermarks is plugged in. None ships: no light one was found to be good enough.
+"""Where a detector of added text or watermarks is plugged in.
 
-Telling the print on a product from text that was laid over the photo needs a trained model. Until there is one, the
-checks "text" and "watermark" answer "not checked"; they never pass a photo that nothing has looked at.
+Telling the print on a product from text that was laid over the photo needs a trained model. Without one, the checks
+"text" and "watermark" answer "not checked"; they never pass a photo that nothing has looked at. ``text_detector`` holds
+one, an extra, that finds text beside the product; for watermarks there is none that is good enough.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from edge_runtime.gate.check_names import CHECKS
 from edge_runtime.gate.reasons import REASON_CODES
 
 LOCALE = Path(edge_runtime.__file__).parent / "gate" / "locale"
-NOT_CHECKED = ("background", "no_product", "too_close", "border", "no_detector", "no_file")
+NOT_CHECKED = ("background", "no_product", "too_close", "border", "no_detector", "undecided", "no_file")
 WORDS = ("asks.must", "asks.should", "rule.later", "rule.nothing")
 MARKS = ("broken", "score", "look", "advice")
 
