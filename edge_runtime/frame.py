@@ -62,12 +62,15 @@ def make_frame_view(frame: NDArray[np.uint8], spec: ViewSpec, color_order: str =
     """The model's view of a frame that ``check_frame`` has passed.
 
     Like ``make_view``, or, where the frame is 4 or 8 times as wide as the view and about 2 or 4 times as high, by a
-    short cut: each pixel of the view is the mean of that many columns and rows of the frame.
+    short cut: each pixel of the view is the mean of that many columns and rows of the frame. A frame of the view's size
+    is its own view, and is not copied.
 
     Returns:
         RGB uint8 (height_px, width_px, 3).
     """
     height_px, width_px, _ = frame.shape
+    if (height_px, width_px) == (spec.height_px, spec.width_px):  # a view already, as of edge_runtime.camera
+        return np.ascontiguousarray(frame if color_order == "rgb" else frame[..., ::-1])
     columns, rest = divmod(width_px, spec.width_px)
     rows = height_px / spec.height_px
     rows_averaged = 2 if rows < 3 else 4
