@@ -103,8 +103,8 @@ def test_thread_that_is_left_is_counted() -> None:
 @linux
 def test_resident_memory_is_that_of_the_process() -> None:
     before = read_resident_bytes()
-    block = np.ones(20 * MEGABYTE, np.uint8)
-    assert 19 * MEGABYTE < read_resident_bytes() - before < 30 * MEGABYTE
+    block = np.ones(400 * MEGABYTE, np.uint8)  # much more than other tests have left to be used again
+    assert 300 * MEGABYTE < read_resident_bytes() - before < 500 * MEGABYTE
     del block
 
 

@@ -26,7 +26,7 @@ class _Network:
 
 
 class _BrightnessTeacher:
-    backbone, heads = _Network(1000), _Network(10)
+    backbone, heads = _Network(1000), (_Network(10),)
 
     def predict(self, images: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         assert all(image.dtype == np.uint8 and image.ndim == 3 for image in images)
