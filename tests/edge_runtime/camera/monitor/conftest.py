@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.shelf_scenes import draw_shelf
 from edge_runtime.camera import Frame
 from edge_runtime.camera.monitor import Event, Monitor, MonitorConfig
 from edge_runtime.camera.monitor.config import BaselineConfig
@@ -67,6 +66,12 @@ class ShelfCamera:
         return events
 
 
+@pytest.fixture(scope="session")
+def draw_shelf() -> Any:
+    """The benchmark's own shelves, which are not installed."""
+    return pytest.importorskip("benchmarks.shelf_scenes", reason="needs a checkout: it draws shelves").draw_shelf
+
+
 @pytest.fixture
 def config() -> MonitorConfig:
     """Learns in ten seconds, writes nothing."""
@@ -80,7 +85,7 @@ def stub() -> StubScorer:
 
 
 @pytest.fixture
-def camera(config: MonitorConfig, stub: StubScorer) -> Iterator[ShelfCamera]:
+def camera(config: MonitorConfig, stub: StubScorer, draw_shelf: Any) -> Iterator[ShelfCamera]:
     """A camera whose monitor has learnt its shelf."""
     camera = ShelfCamera(draw_shelf(3, (320, 240)))
     with Monitor(config, stub) as monitor:

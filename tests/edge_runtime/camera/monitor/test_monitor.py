@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from benchmarks.shelf_scenes import draw_shelf
 from edge_runtime.camera import Frame
 from edge_runtime.camera.monitor import Monitor, MonitorConfig, RegionConfig
 from edge_runtime.camera.monitor.kinds import EVENT_KINDS, RULES
@@ -189,7 +188,7 @@ def test_a_box_outside_the_first_frame_is_refused(config: MonitorConfig, stub: A
         camera.watch(1)
 
 
-def test_cameras_do_not_disturb_each_other(config: MonitorConfig, stub: Any, camera: Any) -> None:
+def test_cameras_do_not_disturb_each_other(config: MonitorConfig, stub: Any, camera: Any, draw_shelf: Any) -> None:
     other = type(camera)(draw_shelf(8, (320, 240)), "door")
     other.monitor = camera.monitor
     assert other.watch(15) == []
