@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.camera.overlay import WORDS, Reading
+from edge_runtime.printable import blank_unprintable
 
 __all__ = ["TextScreen", "WindowScreen", "explain_no_window"]
 
@@ -131,7 +132,7 @@ class TextScreen:
             return
         self._is_new, self._written = False, now
         text = " | ".join(self._lines[name] for name in sorted(self._lines))
-        text = "".join(letter if letter.isprintable() else "?" for letter in text)
+        text = blank_unprintable(text)
         if self._is_terminal:
             text = f"\r{_cut(text, shutil.get_terminal_size().columns - 1)}\x1b[K"
         self._stream.write(text if self._is_terminal else f"{text}\n")

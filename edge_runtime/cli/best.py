@@ -15,6 +15,7 @@ from edge_runtime.cli.tables import SCORE_COLUMNS, Column, build_writer
 from edge_runtime.gate.policy import load_policy
 from edge_runtime.interpreter import quiet_native_log
 from edge_runtime.models import find_model
+from edge_runtime.printable import blank_unprintable
 from edge_runtime.result import ScoreFailure
 from edge_runtime.scorer import PhotoScorer
 
@@ -113,7 +114,7 @@ def _print(ranking: Ranking, shown: tuple[RankedPhoto, ...], form: str) -> None:
         writer.write(failure.to_dict())
     writer.close()
     if form == "table":
-        text = "".join(c if c.isprintable() else "?" for c in ranking.explain())
+        text = blank_unprintable(ranking.explain())
         print(textwrap.fill(text, LINE_WIDTH, break_long_words=False, break_on_hyphens=False), flush=True)
         copies = len(ranking.photos) - len(ranking.distinct)
         parts = [f"{len(ranking.photos)} ranked"]

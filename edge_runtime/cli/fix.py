@@ -21,6 +21,7 @@ from edge_runtime.errors import InputError, UsageError
 from edge_runtime.gate.policy import load_policy
 from edge_runtime.interpreter import quiet_native_log
 from edge_runtime.models import find_model
+from edge_runtime.printable import blank_unprintable
 from edge_runtime.result import ScoreFailure
 from edge_runtime.scorer import PhotoScorer
 
@@ -207,7 +208,7 @@ def _print_details(record: Mapping[str, Any]) -> None:
         lines.append("retake: the photo is not sharp, and no program brings back lost focus.")
     lines += record["advice"]
     for line in lines:
-        text = "".join(c if c.isprintable() else "?" for c in line)
+        text = blank_unprintable(line)
         print(textwrap.fill(text, LINE_WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 8), flush=True)
 
 

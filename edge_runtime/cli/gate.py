@@ -17,6 +17,7 @@ from edge_runtime.gate import Gate
 from edge_runtime.gate.catalogue import load_catalogue
 from edge_runtime.interpreter import quiet_native_log
 from edge_runtime.models import find_model
+from edge_runtime.printable import blank_unprintable
 from edge_runtime.result import ScoreFailure
 from edge_runtime.scorer import PhotoScorer
 
@@ -117,7 +118,7 @@ def _print_reasons(record: Mapping[str, Any], language: str) -> None:
         names = ", ".join(reason.get("rule") or reason["attribute"] for reason in reasons)
         text = f"{words[mark]:<{widest}}  {names}: {' '.join(reason['message'] for reason in reasons)} {advice}"
         # The extension in a message comes from a file's name, and the words perhaps from somebody's policy.
-        text = "".join(c if c.isprintable() else "?" for c in text)
+        text = blank_unprintable(text)
         print(textwrap.fill(text, line_width, initial_indent=" " * 4, subsequent_indent=" " * 12), flush=True)
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TextIO
 
+from edge_runtime.printable import make_printable
+
 __all__ = ["SCORE_COLUMNS", "Column", "Writer", "build_writer"]
 
 WIDEST_NAME = 48
@@ -115,16 +117,16 @@ class _Table:
     def __init__(self, stream: TextIO, columns: Sequence[Column], names: Iterable[str]) -> None:
         self._stream = stream
         self._columns = [column for column in columns if column.heading]
-        longest = max((_width(_printable(name)) for name in names), default=0)
+        longest = max((_width(make_printable(name)) for name in names), default=0)
         self._first_width = max(self._columns[0].width, min(longest, WIDEST_NAME))
         self._print([column.heading for column in self._columns])
 
     def write(self, record: Mapping[str, Any]) -> None:
         first, *others = self._columns
-        name = _printable(str(_read_cell(first, record)))
+        name = make_printable(str(_read_cell(first, record)))
         if "error" in record:
             error = record["error"]
-            message = _printable(error["message"].removeprefix(f"{record.get('path', '')}: "))
+            message = make_printable(error["message"].removeprefix(f"{record.get('path', '')}: "))
             self._stream.write(f"{_pad(name, self._first_width)}  {error['type']}: {message}\n")
             self._stream.flush()
             return
@@ -133,7 +135,7 @@ class _Table:
             [
                 name,
                 *(
-                    format(cell, column.table_format) if isinstance(cell, (int, float)) else _printable(str(cell))
+                    format(cell, column.table_format) if isinstance(cell, (int, float)) else make_printable(str(cell))
                     for cell, column in zip(cells, others, strict=True)
                 ),
             ]
@@ -155,13 +157,6 @@ def _read_cell(column: Column, record: Mapping[str, Any]) -> Any:
         return column.read(record)
     except KeyError:
         return ""
-
-
-def _printable(text: str) -> str:
-    """``text`` on one line and without what would steer a terminal: such characters as \\n or \\x1b are spelt out."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def _width(text: str) -> int:

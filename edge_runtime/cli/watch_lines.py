@@ -9,6 +9,7 @@ from typing import Any, Literal, TextIO
 
 from edge_runtime.camera.scoring import FrameResult
 from edge_runtime.camera.sources import Interruption
+from edge_runtime.printable import blank_unprintable
 from edge_runtime.result import Verdict
 
 __all__ = ["LineWriter", "describe_summary"]
@@ -121,8 +122,7 @@ class LineWriter:
 
     def _write(self, text: str) -> None:
         if self._stream is not None:
-            shown = "".join(letter if letter.isprintable() else "?" for letter in text)
-            self._stream.write(shown.rstrip() + "\n")
+            self._stream.write(blank_unprintable(text).rstrip() + "\n")
             self._stream.flush()
 
 

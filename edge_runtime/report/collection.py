@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from edge_runtime.contract import ATTRIBUTE_NAMES
 from edge_runtime.output_file import say_os_errors
+from edge_runtime.printable import make_printable
 from edge_runtime.report.charts import MOST_POINTS
-from edge_runtime.report.embed import embed_jpeg, embed_json, make_printable
+from edge_runtime.report.embed import embed_jpeg, embed_json
 from edge_runtime.report.figures import DECISIONS, Figures
 
 __all__ = ["CHUNK_PHOTOS", "Collection"]

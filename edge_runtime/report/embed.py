@@ -1,4 +1,4 @@
-"""Foreign text in a page: names that cannot steer a reader's eye, and JSON that cannot leave its script element."""
+"""Foreign text and pictures in a page: JSON that cannot leave its script element, and data addresses."""
 
 from __future__ import annotations
 
@@ -6,22 +6,11 @@ import base64
 import json
 from typing import Any
 
-__all__ = ["embed_jpeg", "embed_json", "make_printable"]
+__all__ = ["embed_jpeg", "embed_json"]
 
 # What could end a script element, open a comment in one, or be read as an entity. JSON allows all of it as \uXXXX,
 # and outside of strings none of these occurs.
 _ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
-
-
-def make_printable(text: str) -> str:
-    """``text`` on one line: control characters, turns of the writing direction and bytes that are no text, spelt out.
-
-    What comes back can be written in any encoding that has the letters themselves: it holds no lone surrogates, which
-    is how Python names files that are not UTF-8.
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def embed_json(value: Any) -> str:

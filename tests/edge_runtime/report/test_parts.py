@@ -14,9 +14,10 @@ import pytest
 from PIL import Image
 
 from edge_runtime.gate import Gate
+from edge_runtime.printable import make_printable
 from edge_runtime.report.charts import Frame, build_histogram, build_scatter
 from edge_runtime.report.collection import Collection
-from edge_runtime.report.embed import embed_json, make_printable
+from edge_runtime.report.embed import embed_json
 from edge_runtime.report.figures import Figures
 from edge_runtime.report.page import Page
 from edge_runtime.report.thumbnail import make_thumbnail
