@@ -26,12 +26,13 @@ def say_os_errors(path: str | os.PathLike[str]) -> Iterator[None]:
         ) from error
 
 
-def check_output(path: str | os.PathLike[str], *, force: bool = False) -> None:
+def check_output(path: str | os.PathLike[str], *, force: bool = False, makes_folder: bool = False) -> None:
     """Makes sure, before any work is done for it, that a file may be written there.
 
     Args:
-        path: the file; its folder must exist.
+        path: the file.
         force: something of that name may be there, and is then replaced.
+        makes_folder: its folder need not be there.
 
     Raises:
         UsageError: there is no such folder, something is there already, or what is there is no regular file.
@@ -45,16 +46,26 @@ def check_output(path: str | os.PathLike[str], *, force: bool = False) -> None:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"{target}: cannot write there: {reason}; choose another path") from error
-    if not exists and not target.parent.is_dir():
+    if not exists and not makes_folder and not target.parent.is_dir():
         raise UsageError(f"{target}: there is no folder {target.parent}; make it, or choose another")
     if target.exists() and not target.is_file():
-        raise UsageError(f"{target}: is not a file that could be replaced; choose another path")
+        kind = "is a folder: it " if target.is_dir() else ""
+        raise UsageError(f"{target}: {kind}is not a file that could be replaced; choose another path")
     if exists and not force:
-        raise UsageError(f"{target}: exists already; choose another path, or replace it with --force (force=True)")
+        raise UsageError(f"{target}: exists already; choose another path, or pass --force (force=True) to replace it")
 
 
-def write_output(path: str | os.PathLike[str], content: str | bytes, *, force: bool = False) -> None:
-    """Writes a file in one go: text as UTF-8, or bytes. Raises as :class:`OutputFile` does."""
+def write_output(
+    path: str | os.PathLike[str], content: str | bytes, *, force: bool = False, makes_folder: bool = False
+) -> None:
+    """Writes a file in one go: text as UTF-8, or bytes; into a folder that is made if ``makes_folder``.
+
+    Raises:
+        UsageError: as :class:`OutputFile` does, or the folder cannot be made.
+    """
+    if makes_folder:
+        with say_os_errors(path):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
     with OutputFile(path, force=force, is_binary=isinstance(content, bytes)) as output:
         output.write(content)
 

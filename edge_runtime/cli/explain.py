@@ -10,19 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.cli.inputs import expand_paths
-from edge_runtime.cli.options import add_photo_options
+from edge_runtime.cli.options import add_photo_options, writes_to_folder
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import Column, build_writer
 from edge_runtime.contract import ATTRIBUTE_NAMES, ViewSpec
 from edge_runtime.decode import decode_photo
 from edge_runtime.errors import InputError
+from edge_runtime.explain import DEFAULT_BUDGET_MS, Explainer
+from edge_runtime.explain.output import plan_outputs, write_picture
 from edge_runtime.gate.policy import load_policy
 from edge_runtime.interpreter import quiet_native_log
+from edge_runtime.originals import Originals
 from edge_runtime.result import ScoreFailure
 
 __all__ = ["add_command", "run_explain"]
 
-DEFAULT_BUDGET_MS = 400.0
 DRAWN_VIEW = ViewSpec(800, 800)  # a JPEG is decoded for drawing at the smallest scale that is still this large
 
 EXPLAIN_COLUMNS = (
@@ -92,17 +94,15 @@ def run_explain(options: argparse.Namespace) -> int:
         ModelError, PolicyError, RuntimeUnavailableError, UsageError: nothing can be explained at all, or a picture
             cannot be written.
     """
-    from edge_runtime.explain.explainer import Explainer
-    from edge_runtime.explain.output import check_picture, plan_outputs, write_picture
-
     policy = load_policy(options.policy)
     inputs = list(expand_paths(options.paths, is_recursive=options.recursive))
     photos = [entry for entry in inputs if isinstance(entry, str)]
     outputs: dict[str, Path] = {}
     if options.output is not None:
-        outputs = plan_outputs(photos, options.output, is_folder=_is_folder(options))
+        outputs = plan_outputs(photos, options.output, is_folder=writes_to_folder(options))
+        originals = Originals(photos)
         for output in outputs.values():
-            check_picture(output, photos, is_forced=options.force)
+            originals.check(output, force=options.force)
     with quiet_native_log():
         explainer = Explainer.from_file(options.model, options.threads)
     names = [entry.path if isinstance(entry, ScoreFailure) else entry for entry in inputs]
@@ -119,7 +119,7 @@ def run_explain(options: argparse.Namespace) -> int:
                     )
                     if entry in outputs:
                         picture = explanation.render(decode_photo(entry, DRAWN_VIEW).image)
-                        write_picture(picture, outputs[entry], is_forced=options.force)
+                        write_picture(picture, outputs[entry], force=options.force)
                     record = {**explanation.to_dict(), "output": str(outputs[entry]) if entry in outputs else None}
                 except InputError as error:
                     record = ScoreFailure(entry, error).to_dict()
@@ -131,14 +131,6 @@ def run_explain(options: argparse.Namespace) -> int:
         written = f", pictures in {options.output}" if outputs and failed < len(inputs) else ""
         print(f"{len(inputs) - failed} explained, {failed} failed{written}", file=sys.stderr)
     return 1 if failed else 0
-
-
-def _is_folder(options: argparse.Namespace) -> bool:
-    """One photo goes to a file, unless OUT is a folder already or written like one."""
-    out = str(options.output)
-    if len(options.paths) > 1 or Path(options.paths[0]).is_dir():
-        return True
-    return Path(out).is_dir() or out.endswith(("/", "\\"))
 
 
 def _say_looks(record: Mapping[str, Any]) -> str:

@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.cli.inputs import expand_paths
-from edge_runtime.cli.options import add_photo_options
+from edge_runtime.cli.options import add_photo_options, writes_to_folder
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import Column, build_writer
+from edge_runtime.contract import ATTRIBUTE_NAMES
 from edge_runtime.enhance import DEFAULT_MIN_GAIN, DEFAULT_MIN_SSIM, OPERATION_NAMES, enhance
 from edge_runtime.enhance.libraries import load_cv2, load_metrics
 from edge_runtime.enhance.operations import check_names
-from edge_runtime.enhance.output import Originals, find_output_format, plan_outputs, write_result
+from edge_runtime.enhance.output import find_output_format, plan_outputs, write_result
 from edge_runtime.errors import InputError, UsageError
 from edge_runtime.gate.policy import load_policy
 from edge_runtime.interpreter import quiet_native_log
 from edge_runtime.models import find_model
+from edge_runtime.originals import Originals
 from edge_runtime.printable import blank_unprintable
 from edge_runtime.result import ScoreFailure
 from edge_runtime.scorer import PhotoScorer
@@ -28,7 +30,6 @@ from edge_runtime.scorer import PhotoScorer
 __all__ = ["add_command", "run_fix"]
 
 LINE_WIDTH = 118
-ATTRIBUTES = ("sharpness", "noise", "exposure", "color", "composition")
 
 
 def _arrow(heading: str, key: str, width: int, read: Any) -> Column:
@@ -52,7 +53,7 @@ FIX_COLUMNS = (
     _arrow("quality", "quality", 9, lambda score: f"{score['quality']:.1f}"),
     Column("gain", "gain", 5, lambda record: record["gain"], "+.1f"),
     _arrow("verdict", "verdict", 13, lambda score: score["verdict"]),
-    *(_attribute(name[:5], name) for name in ATTRIBUTES),
+    *(_attribute(name[:5], name) for name in ATTRIBUTE_NAMES),
     Column("ssim", "ssim", 5, lambda record: "" if record["ssim"] is None else record["ssim"], ".3f"),
     Column("psnr", "psnr_db", 5, lambda record: "" if record["psnr_db"] is None else record["psnr_db"], ".1f"),
     Column("s", "total_s", 5, lambda record: record["timings_ms"]["total"] / 1e3, ".1f"),
@@ -131,7 +132,7 @@ def run_fix(options: argparse.Namespace) -> int:
     originals = Originals(sources)
     for output in outputs.values():
         originals.check(output, force=options.force)
-    is_file = options.output is not None and not _is_folder(options)
+    is_file = options.output is not None and not writes_to_folder(options)
     settings: dict[str, Any] = {
         "min_gain": options.min_gain,
         "min_ssim": options.min_ssim,
@@ -172,18 +173,10 @@ def run_fix(options: argparse.Namespace) -> int:
     return 1 if counts["failed"] else 0
 
 
-def _is_folder(options: argparse.Namespace) -> bool:
-    """One photo goes to a file, unless OUT is a folder already or written like one."""
-    out = str(options.output)
-    if len(options.paths) > 1 or Path(options.paths[0]).is_dir():
-        return True
-    return Path(out).is_dir() or out.endswith(("/", "\\"))
-
-
 def _plan(options: argparse.Namespace, sources: Sequence[str]) -> dict[str, Path]:
     if options.output is None:
         return {}
-    if not _is_folder(options):
+    if not writes_to_folder(options):
         find_output_format(options.output)
         return dict.fromkeys(sources, Path(options.output))
     if Path(options.output).exists() and not Path(options.output).is_dir():

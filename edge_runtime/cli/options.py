@@ -11,7 +11,7 @@ from edge_runtime.gate.catalogue import LANGUAGES
 from edge_runtime.gate.overlay import OverlayDetector
 from edge_runtime.models import DEFAULT_MODEL
 
-__all__ = ["add_photo_options", "add_rule_options", "load_detectors", "read_count"]
+__all__ = ["add_photo_options", "add_rule_options", "load_detectors", "read_count", "writes_to_folder"]
 
 
 def add_photo_options(parser: argparse.ArgumentParser, *, has_format: bool = True) -> None:
@@ -62,6 +62,14 @@ def load_detectors(options: argparse.Namespace) -> dict[str, OverlayDetector]:
     from edge_runtime.gate.text_detector import TextDetector
 
     return {"text": TextDetector()}
+
+
+def writes_to_folder(options: argparse.Namespace) -> bool:
+    """Whether ``--output`` names a folder: one photo goes to a file, unless OUT is a folder or written like one."""
+    out = str(options.output)
+    if len(options.paths) > 1 or Path(options.paths[0]).is_dir():
+        return True
+    return Path(out).is_dir() or out.endswith(("/", "\\"))
 
 
 def read_count(least: int) -> Callable[[str], int]:

@@ -2,50 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from edge_runtime.enhance.encode import OUTPUT_SUFFIXES, choose_output_format
 from edge_runtime.enhance.result import FixResult
 from edge_runtime.errors import InputError, UsageError
 from edge_runtime.formats import PhotoFormat, sniff_format
-from edge_runtime.output_file import say_os_errors, write_output
+from edge_runtime.originals import Originals, check_distinct
+from edge_runtime.output_file import write_output
 
-__all__ = ["Originals", "find_output_format", "plan_outputs", "write_result"]
-
-
-class Originals:
-    """The files that must not be written to, known by what they are and not by what they are called."""
-
-    def __init__(self, paths: Iterable[str | os.PathLike[str]]) -> None:
-        """Looks at each path; one that does not exist is known by the path that its links lead to."""
-        self._places: dict[str, str] = {}
-        self._files: dict[tuple[int, int], str] = {}
-        for path in paths:
-            name = os.fspath(path)
-            self._places[os.path.realpath(name)] = name
-            identity = _identify(name)
-            if identity is not None:
-                self._files[identity] = name
-
-    def check(self, output: Path, *, force: bool) -> None:
-        """Makes sure that ``output`` may be written.
-
-        Raises:
-            UsageError: it is one of the originals, by whatever link; a folder; or it exists and ``force`` is not
-                set.
-        """
-        identity = _identify(output)
-        original = self._places.get(os.path.realpath(output))
-        if identity is not None:
-            original = original or self._files.get(identity)
-        if original is not None:
-            raise UsageError(f"{output}: is the original {original}, which is never overwritten; choose another output")
-        if output.is_dir():
-            raise UsageError(f"{output}: is a folder; choose another output")
-        if os.path.lexists(output) and not force:
-            raise UsageError(f"{output}: exists; pass --force to overwrite it, or choose another output")
+__all__ = ["find_output_format", "plan_outputs", "write_result"]
 
 
 def find_output_format(out: str | Path) -> PhotoFormat:
@@ -74,14 +41,8 @@ def plan_outputs(sources: Sequence[str], folders: Sequence[str], out: str | Path
     Raises:
         UsageError: two photos would get one name.
     """
-    outputs: dict[str, Path] = {}
-    owners: dict[str, str] = {}
-    for source in sources:
-        output = _replace_suffix(Path(out) / _find_inner_path(source, folders), source)
-        owner = owners.setdefault(os.path.normcase(output), source)
-        if os.path.realpath(owner) != os.path.realpath(source):
-            raise UsageError(f"{owner} and {source} would both be written to {output}; fix them one after another")
-        outputs[source] = output
+    outputs = {source: _replace_suffix(Path(out) / _find_inner_path(source, folders), source) for source in sources}
+    check_distinct(outputs, "written to")
     return outputs
 
 
@@ -105,9 +66,7 @@ def write_result(
     if result.path is not None:
         Originals([result.path]).check(target, force=force)
     (originals or Originals([])).check(target, force=force)
-    with say_os_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-    write_output(target, result.encoded, force=force)
+    write_output(target, result.encoded, force=force, makes_folder=True)
 
 
 def _replace_suffix(output: Path, source: str) -> Path:
@@ -130,11 +89,3 @@ def _find_inner_path(source: str, folders: Sequence[str]) -> Path:
         except ValueError:
             continue
     return Path(Path(source).name)
-
-
-def _identify(path: str | os.PathLike[str]) -> tuple[int, int] | None:
-    try:
-        status = Path(path).stat()
-    except (OSError, ValueError):
-        return None
-    return status.st_dev, status.st_ino

@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 
 from edge_runtime.enhance import FixResult, enhance, plan_outputs, write_result
-from edge_runtime.enhance.output import Originals, find_output_format
+from edge_runtime.enhance.output import find_output_format
 from edge_runtime.errors import UsageError
 from edge_runtime.formats import PhotoFormat
+from edge_runtime.originals import Originals
 
 pytest.importorskip("cv2", reason="needs OpenCV: pip install 'photogate[fix]'")
 pytest.importorskip("skimage", reason="needs scikit-image: pip install 'photogate[fix]'")

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from edge_runtime.errors import UsageError
-from edge_runtime.explain.output import check_picture, plan_outputs, write_picture
+from edge_runtime.explain.output import plan_outputs, write_picture
+from edge_runtime.originals import Originals
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 QUICK = ("--budget-ms", "1")
@@ -91,9 +92,9 @@ def test_a_photo_is_never_overwritten(folder: Path) -> None:
     link.symlink_to(photo)
     for output in (photo, link):
         with pytest.raises(UsageError, match="never overwritten"):
-            check_picture(output, [str(photo)], is_forced=True)
+            Originals([str(photo)]).check(output, force=True)
     with pytest.raises(UsageError, match="is not a file"):
-        check_picture(folder, [], is_forced=True)
+        Originals([]).check(folder, force=True)
 
 
 def test_two_photos_of_one_name_need_two_runs(tmp_path: Path) -> None:
@@ -111,11 +112,11 @@ def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(UsageError, match="No space left"):
-        write_picture(Image.new("RGB", (9, 9)), tmp_path / "heat.png", is_forced=False)
+        write_picture(Image.new("RGB", (9, 9)), tmp_path / "heat.png", force=False)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot write the file"):
-        write_picture(Image.new("RGB", (9, 9)), tmp_path / "file" / "heat.png", is_forced=False)
+        write_picture(Image.new("RGB", (9, 9)), tmp_path / "file" / "heat.png", force=False)

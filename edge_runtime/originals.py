@@ -1,0 +1,66 @@
+"""Where what is made of photos goes: never onto a photo, and no two to one place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from edge_runtime.errors import UsageError
+from edge_runtime.output_file import check_output
+
+__all__ = ["Originals", "check_distinct"]
+
+
+class Originals:
+    """The files that must not be written to, known by what they are and not by what they are called."""
+
+    def __init__(self, paths: Iterable[str | os.PathLike[str]]) -> None:
+        """Looks at each path; one that does not exist is known by the path that its links lead to."""
+        self._places: dict[str, str] = {}
+        self._files: dict[tuple[int, int], str] = {}
+        for path in paths:
+            name = os.fspath(path)
+            self._places[os.path.realpath(name)] = name
+            identity = _identify(name)
+            if identity is not None:
+                self._files[identity] = name
+
+    def check(self, output: Path, *, force: bool) -> None:
+        """Makes sure that ``output``, whose folder may yet have to be made, may be written.
+
+        Raises:
+            UsageError: it is one of the originals, by whatever link; or as ``check_output``.
+        """
+        identity = _identify(output)
+        original = self._places.get(os.path.realpath(output))
+        if identity is not None:
+            original = original or self._files.get(identity)
+        if original is not None:
+            raise UsageError(f"{output}: is the original {original}, which is never overwritten; choose another output")
+        check_output(output, force=force, makes_folder=True)
+
+
+def check_distinct(outputs: Mapping[str, Path], doing: str) -> None:
+    """Makes sure that no two photos have one output.
+
+    Args:
+        outputs: by the photo's path; two paths of one photo may share theirs.
+        doing: for the message, for example "written to".
+
+    Raises:
+        UsageError: two have.
+    """
+    owners: dict[str, str] = {}
+    for photo, output in outputs.items():
+        owner = owners.setdefault(os.path.normcase(output), photo)
+        if os.path.realpath(owner) != os.path.realpath(photo):
+            raise UsageError(f"{owner} and {photo} would both be {doing} {output}; take them one after another")
+
+
+def _identify(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    try:
+        status = Path(path).stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
