@@ -23,7 +23,7 @@ from edge_runtime.models import DEFAULT_MODEL, find_model
 from edge_runtime.result import Attributes, Band, ImageSize, Label, ModelInfo, Score, ScoreFailure, Timings
 from edge_runtime.views import make_view
 
-__all__ = ["Photo", "PhotoScorer", "each"]
+__all__ = ["Photo", "PhotoScorer", "attempt", "each", "name_photo"]
 
 Photo: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image | NDArray[np.uint8]"
 _Result = TypeVar("_Result")
@@ -97,14 +97,12 @@ class PhotoScorer:
                 FrameError, for an array that is no frame.
             UsageError: the scorer is closed.
         """
+        if not isinstance(photo, np.ndarray):
+            return self.score_and_decode(photo)[0]
         started = perf_counter()
-        if isinstance(photo, np.ndarray):
-            frame = check_frame(photo, color_order)
-            view = make_frame_view(frame, self.contract.view, color_order)
-            return self._score_view(view, None, ImageSize(frame.shape[1], frame.shape[0]), started, started)
-        decoded = decode(photo, self.contract.view)
-        path = os.fspath(photo) if isinstance(photo, (str, os.PathLike)) else None
-        return self.score_decoded(decoded, path=path, started=started)
+        frame = check_frame(photo, color_order)
+        view = make_frame_view(frame, self.contract.view, color_order)
+        return self._score_view(view, None, ImageSize(frame.shape[1], frame.shape[0]), started, started)
 
     def score_decoded(self, photo: DecodedPhoto, *, path: str | None = None, started: float | None = None) -> Score:
         """Scores a photo that was decoded already, for those who want its picture, too: decoding takes longest.
@@ -122,6 +120,20 @@ class PhotoScorer:
         view = make_view(photo.image, self.contract.view, photo.box)
         size = ImageSize(photo.width_px, photo.height_px)
         return self._score_view(view, path, size, decoded if started is None else started, decoded)
+
+    def score_and_decode(self, photo: Photo, color_order: str = "rgb") -> tuple[Score, DecodedPhoto]:
+        """Scores one photo and hands out the picture, too, for those who measure more on it.
+
+        Args and errors are those of :meth:`score`; so is the score.
+        """
+        if isinstance(photo, np.ndarray):
+            score = self.score(photo, color_order)
+            rgb = photo if color_order == "rgb" else np.ascontiguousarray(photo[..., ::-1])
+            return score, DecodedPhoto(Image.fromarray(rgb), score.image.width_px, score.image.height_px)
+        started = perf_counter()
+        decoded = decode(photo, self.contract.view)
+        path = os.fspath(photo) if isinstance(photo, (str, os.PathLike)) else None
+        return self.score_decoded(decoded, path=path, started=started), decoded
 
     def score_many(self, photos: Iterable[Photo], color_order: str = "rgb") -> Iterator[Score | ScoreFailure]:
         """Scores photos one after another, lazily and in order; one that fails does not stop the others.
@@ -218,10 +230,20 @@ class PhotoScorer:
         return Label(labels[best] if probability >= self.contract.unknown_below else "unknown", probability)
 
 
+def attempt(action: Callable[[Photo], _Result], photo: Photo, index: int = 0) -> _Result | ScoreFailure:
+    """What ``action`` says of a photo; if it raises InputError, a ScoreFailure with the path, or "#index"."""
+    try:
+        return action(photo)
+    except InputError as error:
+        return ScoreFailure(name_photo(photo, index), error)
+
+
 def each(action: Callable[[Photo], _Result], photos: Iterable[Photo]) -> Iterator[_Result | ScoreFailure]:
-    """What ``action`` says of photo after photo, lazily; of one that raises InputError, a ScoreFailure."""
+    """:func:`attempt` on photo after photo, lazily."""
     for index, photo in enumerate(photos):
-        try:
-            yield action(photo)
-        except InputError as error:
-            yield ScoreFailure(os.fspath(photo) if isinstance(photo, (str, os.PathLike)) else f"#{index}", error)
+        yield attempt(action, photo, index)
+
+
+def name_photo(photo: Photo, index: int) -> str:
+    """What to call a photo: its path, or "#index"."""
+    return os.fspath(photo) if isinstance(photo, (str, os.PathLike)) else f"#{index}"

@@ -10,24 +10,20 @@ the weighted attributes, and then the number of pixels, decide only between phot
 from __future__ import annotations
 
 import filecmp
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from edge_runtime.best.duplicates import DEFAULT_MAX_DISTANCE, HASH_BITS, Hasher, compute_distances, load_hasher
 from edge_runtime.best.ranking import TIE_POINTS, RankedPhoto, Ranking, compare
-from edge_runtime.decode import decode
 from edge_runtime.errors import InputError, UsageError
 from edge_runtime.gate.policy import Policy, evaluate, load_policy
 from edge_runtime.gate.weights import compute_weighted_quality
 from edge_runtime.result import Attributes, Score, ScoreFailure, Verdict
-from edge_runtime.scorer import Photo, PhotoScorer
+from edge_runtime.scorer import Photo, PhotoScorer, name_photo
 
 __all__ = ["Candidate", "order_candidates", "rank"]
 
@@ -102,7 +98,7 @@ def rank(
         if isinstance(photo, ScoreFailure):
             failures.append(photo)
             continue
-        name = os.fspath(photo) if isinstance(photo, (str, os.PathLike)) else f"#{index}"
+        name = name_photo(photo, index)
         try:
             candidates.append(_score(photo, name, scorer, hasher, color_order))
         except InputError as error:
@@ -165,16 +161,11 @@ def order_candidates(
 
 def _score(photo: Photo, name: str, scorer: PhotoScorer, hasher: Hasher | None, color_order: str) -> Candidate:
     """Scores and hashes one photo, decoded once."""
-    if isinstance(photo, np.ndarray):
-        # The hash is of the grey picture, so the order of the colours matters little; it shall not matter at all.
-        score = scorer.score(photo, color_order)
-        rgb = photo if color_order == "rgb" else np.ascontiguousarray(photo[..., ::-1])
-        return Candidate(name, score, None if hasher is None else hasher(Image.fromarray(rgb)))
-    started = perf_counter()
-    decoded = decode(photo, scorer.contract.view)
-    path = name if isinstance(photo, (str, os.PathLike)) else None
-    score = scorer.score_decoded(decoded, path=path, started=started)
-    return Candidate(name, score, None if hasher is None else hasher(decoded.image))
+    if hasher is None:
+        return Candidate(name, scorer.score(photo, color_order))
+    # The hash is of the grey picture, so the order of the colours matters little; it shall not matter at all.
+    score, decoded = scorer.score_and_decode(photo, color_order)
+    return Candidate(name, score, hasher(decoded.image))
 
 
 def _cluster(ordered: list[_Judged], max_distance: int) -> tuple[list[_Judged], dict[int, tuple[_Judged, int]]]:

@@ -13,8 +13,8 @@ from edge_runtime.cli.inputs import expand_paths
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import Column, build_writer
 from edge_runtime.contract import unpack_model
-from edge_runtime.errors import InputError
 from edge_runtime.feedback import (
+    Correction,
     FeedbackStore,
     Recalibration,
     export_manifest,
@@ -29,7 +29,7 @@ from edge_runtime.interpreter import quiet_native_log
 from edge_runtime.models import DEFAULT_MODEL, find_model
 from edge_runtime.output_file import check_output
 from edge_runtime.result import ScoreFailure
-from edge_runtime.scorer import PhotoScorer
+from edge_runtime.scorer import PhotoScorer, attempt
 
 __all__ = ["add_command", "run_add", "run_export", "run_list", "run_recalibrate", "run_remove"]
 
@@ -131,9 +131,13 @@ def run_add(options: argparse.Namespace) -> int:
     with scorer, FeedbackStore(options.store) as store, ProgressBar(len(inputs)) as progress:
         writer = build_writer(options.format, sys.stdout, COLUMNS, names)
         for entry in inputs:
-            record = entry.to_dict() if isinstance(entry, ScoreFailure) else _add_one(store, scorer, entry, options)
-            failed += "error" in record
-            writer.write(record)
+            outcome: Correction | ScoreFailure = (
+                entry
+                if isinstance(entry, ScoreFailure)
+                else attempt(lambda photo: _add_one(store, scorer, photo, options), entry)
+            )
+            failed += isinstance(outcome, ScoreFailure)
+            writer.write(outcome.to_dict())
             progress.advance()
         writer.close()
         print(f"{len(inputs) - failed} added to {store.path}, {failed} failed", file=sys.stderr)
@@ -224,20 +228,16 @@ def run_recalibrate(options: argparse.Namespace) -> int:
     return 1 if lost else 0
 
 
-def _add_one(store: FeedbackStore, scorer: PhotoScorer, path: str, options: argparse.Namespace) -> dict[str, Any]:
-    try:
-        correction = store.add(
-            path,
-            scorer.score(path),
-            options.verdict,
-            quality=options.quality,
-            note=options.note,
-            group=options.group,
-            is_kept=options.keep_photo,
-        )
-    except InputError as error:
-        return ScoreFailure(path, error).to_dict()
-    return correction.to_dict()
+def _add_one(store: FeedbackStore, scorer: PhotoScorer, path: Any, options: argparse.Namespace) -> Correction:
+    return store.add(
+        path,
+        scorer.score(path),
+        options.verdict,
+        quality=options.quality,
+        note=options.note,
+        group=options.group,
+        is_kept=options.keep_photo,
+    )
 
 
 def _summarize(result: Recalibration) -> list[str]:

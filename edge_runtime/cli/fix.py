@@ -14,18 +14,18 @@ from edge_runtime.cli.options import add_photo_options, writes_to_folder
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import Column, build_writer
 from edge_runtime.contract import ATTRIBUTE_NAMES
-from edge_runtime.enhance import DEFAULT_MIN_GAIN, DEFAULT_MIN_SSIM, OPERATION_NAMES, enhance
+from edge_runtime.enhance import DEFAULT_MIN_GAIN, DEFAULT_MIN_SSIM, OPERATION_NAMES, FixResult, enhance
 from edge_runtime.enhance.libraries import load_cv2, load_metrics
 from edge_runtime.enhance.operations import check_names
 from edge_runtime.enhance.output import find_output_format, plan_outputs, write_result
-from edge_runtime.errors import InputError, UsageError
+from edge_runtime.errors import UsageError
 from edge_runtime.gate.policy import load_policy
 from edge_runtime.interpreter import quiet_native_log
 from edge_runtime.models import find_model
 from edge_runtime.originals import Originals
 from edge_runtime.printable import blank_unprintable
 from edge_runtime.result import ScoreFailure
-from edge_runtime.scorer import PhotoScorer
+from edge_runtime.scorer import PhotoScorer, attempt
 
 __all__ = ["add_command", "run_fix"]
 
@@ -146,20 +146,17 @@ def run_fix(options: argparse.Namespace) -> int:
     counts = dict.fromkeys(("fixed", "nothing_kept", "nothing_to_do", "retake", "failed"), 0)
     with scorer, ProgressBar(len(inputs)) as progress:
         for entry in inputs:
-            if isinstance(entry, ScoreFailure):
-                record = entry.to_dict()
-            else:
-                target = None if options.dry_run else outputs[entry]
-                try:
-                    result = enhance(entry, scorer, policy, **settings)
-                except InputError as error:
-                    record = ScoreFailure(entry, error).to_dict()
-                else:
-                    written = None
-                    if target is not None and result.encoded is not None:
-                        write_result(result, target, originals, force=options.force)
-                        written = str(target)
-                    record = {**result.to_dict(), "output": written}
+            outcome: FixResult | ScoreFailure = (
+                entry
+                if isinstance(entry, ScoreFailure)
+                else attempt(lambda photo: enhance(photo, scorer, policy, **settings), entry)
+            )
+            record = outcome.to_dict()
+            if isinstance(outcome, FixResult):
+                target = None if options.dry_run or outcome.encoded is None else outputs[str(entry)]
+                if target is not None:
+                    write_result(outcome, target, originals, force=options.force)
+                record["output"] = None if target is None else str(target)
             counts[record.get("outcome", "failed")] += 1
             counts["retake"] += bool(record.get("needs_retake"))
             writer.write(record)

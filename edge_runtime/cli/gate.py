@@ -12,14 +12,13 @@ from edge_runtime.cli.inputs import expand_paths
 from edge_runtime.cli.options import add_photo_options, add_rule_options, load_detectors
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import SCORE_COLUMNS, Column, build_writer
-from edge_runtime.errors import InputError
 from edge_runtime.gate import Gate
 from edge_runtime.gate.catalogue import load_catalogue
 from edge_runtime.interpreter import quiet_native_log
 from edge_runtime.models import find_model
 from edge_runtime.printable import blank_unprintable
 from edge_runtime.result import ScoreFailure
-from edge_runtime.scorer import PhotoScorer
+from edge_runtime.scorer import PhotoScorer, attempt
 
 __all__ = ["EXIT_REJECTED", "add_command", "run_gate"]
 
@@ -78,7 +77,8 @@ def run_gate(options: argparse.Namespace) -> int:
     counts = dict.fromkeys(("accept", "review", "reject", "failed"), 0)
     with scorer, ProgressBar(len(inputs)) as progress:
         for entry in inputs:
-            record = entry.to_dict() if isinstance(entry, ScoreFailure) else _judge_one(gate, entry)
+            outcome = entry if isinstance(entry, ScoreFailure) else attempt(gate.judge, entry)
+            record = outcome.to_dict()
             counts[record.get("verdict", "failed")] += 1
             writer.write(record)
             if options.format == "table":
@@ -90,13 +90,6 @@ def run_gate(options: argparse.Namespace) -> int:
         packs = "".join(f", {pack.title} rules of {pack.as_of}" for pack in gate.packs)
         print(f"{summary} (policy {gate.policy.name}{packs})", file=sys.stderr)
     return EXIT_REJECTED if counts["reject"] else 1 if counts["failed"] else 0
-
-
-def _judge_one(gate: Gate, path: str) -> dict[str, Any]:
-    try:
-        return gate.judge(path).to_dict()
-    except InputError as error:
-        return ScoreFailure(path, error).to_dict()
 
 
 def _count_passed(record: Mapping[str, Any]) -> str:

@@ -10,12 +10,11 @@ from edge_runtime.cli.inputs import expand_paths
 from edge_runtime.cli.options import add_photo_options
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import SCORE_COLUMNS, build_writer
-from edge_runtime.errors import InputError
 from edge_runtime.gate.policy import Policy, evaluate, load_policy
 from edge_runtime.interpreter import quiet_native_log
 from edge_runtime.models import find_model
 from edge_runtime.result import Score, ScoreFailure
-from edge_runtime.scorer import PhotoScorer
+from edge_runtime.scorer import PhotoScorer, attempt
 
 __all__ = ["add_command", "run_score"]
 
@@ -50,7 +49,7 @@ def run_score(options: argparse.Namespace) -> int:
     failed = 0
     with scorer, ProgressBar(len(inputs)) as progress:
         for entry in inputs:
-            outcome = entry if isinstance(entry, ScoreFailure) else _score_one(scorer, entry)
+            outcome = entry if isinstance(entry, ScoreFailure) else attempt(scorer.score, entry)
             if isinstance(outcome, ScoreFailure):
                 failed += 1
                 writer.write(outcome.to_dict())
@@ -61,13 +60,6 @@ def run_score(options: argparse.Namespace) -> int:
     if options.format == "table":
         print(f"{len(inputs) - failed} scored, {failed} failed ({scorer.runtime_name})", file=sys.stderr)
     return 1 if failed else 0
-
-
-def _score_one(scorer: PhotoScorer, path: str) -> Score | ScoreFailure:
-    try:
-        return scorer.score(path)
-    except InputError as error:
-        return ScoreFailure(path, error)
 
 
 def _judge(score: Score, policy: Policy) -> dict[str, Any]:

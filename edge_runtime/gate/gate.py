@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,10 +10,7 @@ from time import perf_counter
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
-from edge_runtime.decode import decode
+from edge_runtime.decode import DecodedPhoto
 from edge_runtime.errors import UsageError
 from edge_runtime.gate.catalogue import load_catalogue
 from edge_runtime.gate.check_names import CHECKS
@@ -134,11 +130,16 @@ class Gate:
             InputError: the photo cannot be read or decoded.
             UsageError: the scorer is closed.
         """
-        score, image, box = self._score(photo, color_order)
+        decoded: DecodedPhoto | None = None
+        if self._needs_pixels:
+            score, decoded = self._scorer.score_and_decode(photo, color_order)
+        else:
+            score = self._scorer.score(photo, color_order)
         started = perf_counter()
         verdict = evaluate(score, self.policy, self.language)
         outcomes = []
         if self.packs:
+            image, box = (decoded.image, decoded.box) if decoded is not None else (None, None)
             evidence = Evidence(score.image, FileFacts.read(photo), image, box)
             outcomes = list(self._check(evidence))
         reasons: list[Reason | RuleReason] = list(verdict.reasons)
@@ -178,17 +179,3 @@ class Gate:
                 level = rule.level_on(today)
                 if level is not None:
                     yield pack, check_rule(rule, level, evidence, self._detectors, today)
-
-    def _score(
-        self, photo: Photo, color_order: str
-    ) -> tuple[Score, Image.Image | None, tuple[float, float, float, float] | None]:
-        """The score and, if a rule asks for pixels, the picture: decoding takes longest, so it is done once."""
-        if isinstance(photo, np.ndarray):
-            score = self._scorer.score(photo, color_order)
-            if not self._needs_pixels:
-                return score, None, None
-            return score, Image.fromarray(photo if color_order == "rgb" else photo[..., ::-1].copy()), None
-        started = perf_counter()
-        decoded = decode(photo, self._scorer.contract.view)
-        path = os.fspath(photo) if isinstance(photo, (str, os.PathLike)) else None
-        return self._scorer.score_decoded(decoded, path=path, started=started), decoded.image, decoded.box

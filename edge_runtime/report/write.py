@@ -16,6 +16,7 @@ from edge_runtime.report.collection import Collection
 from edge_runtime.report.page import Page
 from edge_runtime.report.thumbnail import encode_jpeg, load_small, make_thumbnail
 from edge_runtime.result import ScoreFailure
+from edge_runtime.scorer import attempt
 
 if TYPE_CHECKING:
     from edge_runtime.explain import Explainer
@@ -92,7 +93,8 @@ def write_report(
     output = OutputFile(out, force=force)
     with output, Collection(output.path, max_thumbnails, heat_maps) as collection:
         for photo in photos:
-            record = _judge(gate, photo)
+            outcome = photo if isinstance(photo, ScoreFailure) else attempt(gate.judge, os.fspath(photo))
+            record = outcome.to_dict()
             if on_record is not None:
                 on_record(record)
             if "error" in record:
@@ -128,13 +130,3 @@ def _draw_heat_maps(collection: Collection, explainer: Explainer, policy: Policy
             continue
         jpeg = encode_jpeg(picture, HEAT_MAP_QUALITY)
         collection.add_heat_map(index, jpeg, explanation.attribute, is_clear=explanation.stands_out)
-
-
-def _judge(gate: Gate, photo: str | os.PathLike[str] | ScoreFailure) -> dict[str, Any]:
-    if isinstance(photo, ScoreFailure):
-        return photo.to_dict()
-    path = os.fspath(photo)
-    try:
-        return gate.judge(path).to_dict()
-    except InputError as error:
-        return ScoreFailure(path, error).to_dict()

@@ -187,9 +187,10 @@ class LiveSource:
         wait_ms = self._backoff.compute_wait_ms(self._attempt)
         until = self._clock() + wait_ms / 1e3
         while not self._closed.is_set():
-            left_ms = max(0, round(1e3 * (until - self._clock())))
-            self._handover.put(Interruption(self._timeline.now(), reason, self._attempt, left_ms))
-            if self._closed.wait(min(left_ms, HEARTBEAT_MS) / 1e3) or self._clock() >= until:
+            left_s = max(0.0, until - self._clock())
+            self._handover.put(Interruption(self._timeline.now(), reason, self._attempt, round(1e3 * left_s)))
+            # The last wait is not rounded: one that ends early would be followed by a burst of waits of 0 ms.
+            if self._closed.wait(min(left_s, HEARTBEAT_MS / 1e3)) or self._clock() >= until:
                 return
 
     def _let_go(self) -> None:

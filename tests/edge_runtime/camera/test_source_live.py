@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, pairwise
 from typing import Any
@@ -194,6 +195,16 @@ def test_while_there_is_no_signal_it_says_so_every_second(monkeypatch: pytest.Mo
     assert 3 <= len(waits) <= 41
     assert waits == sorted(waits, reverse=True)
     assert max(waits) <= 2000
+
+
+def test_no_wait_ends_in_a_burst_of_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_runtime.camera.sources.live_source.HEARTBEAT_MS", 7)
+    options = SourceOptions(first_retry_ms=20, longest_retry_ms=20, retry_jitter=0)
+    shelf = Shelf(*[SignalError("unplugged")] * 30, ScriptedCapture(slow(1)))
+    with watch(shelf, options) as source:
+        attempts = Counter(item.attempt for item in play(source, 1) if isinstance(item, Interruption))
+    assert attempts
+    assert max(attempts.values()) <= 3  # at 20, 13 and 6 ms
 
 
 def test_gives_up_after_the_attempts_allowed() -> None:
