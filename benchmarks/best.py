@@ -22,6 +22,7 @@ from PIL import Image
 
 from benchmarks.accuracy import load_rated_photos
 from benchmarks.environment import collect_environment, compute_sha256, read_timestamp
+from benchmarks.output_folder import check_output_folder
 from benchmarks.rows import build_rows, read_split_seed
 from edge_runtime import PhotoScorer, Score
 from edge_runtime.best import rank
@@ -219,8 +220,7 @@ def format_best(report: Mapping[str, Any]) -> str:
 
 
 def _check(options: BestOptions) -> None:
-    if (options.out / OUTPUT_NAME).exists() and not options.is_forced:
-        raise UsageError(f"{options.out}: has {OUTPUT_NAME} already; pass another --out, or --force")
+    check_output_folder(options.out, [OUTPUT_NAME], force=options.is_forced)
     if options.fewest < TOP + 1:
         raise UsageError(f"--fewest must be at least {TOP + 1}, not {options.fewest}: else any pick is right")
     if options.rating_error < 0:

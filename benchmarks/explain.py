@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.accuracy import load_part
-from benchmarks.accuracy_report.photos import load_picture
+from benchmarks.accuracy_report.photos import DEFAULT_TRAINING, load_picture
 from benchmarks.environment import collect_environment, compute_sha256, read_load_average, read_timestamp
 from benchmarks.explain_patches import PATCH_KINDS, Patch, SpoiltPhoto, spoil_place
+from benchmarks.output_folder import check_output_folder
 from benchmarks.rows import build_rows, read_split_seed
 from edge_runtime.errors import InputError, UsageError
 from edge_runtime.explain import Explainer, Explanation
@@ -32,7 +33,6 @@ DEFAULT_COUNT = 100
 OUTPUT_NAMES = ("explain.json", "explain.png")
 MODES = ("attribute", "default", "quality")
 """What is asked: the attribute that the fault lowers, nothing (the explainer chooses), or the quality."""
-DEFAULT_TRAINING = Path(__file__).resolve().parents[1] / "train" / "configs" / "teacher.toml"
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 EXAMPLE_ENDING = "-good.jpg"
 SHEET_PHOTOS, SHEET_COLUMNS, SHEET_WIDTH_PX = 12, 4, 320
@@ -153,9 +153,7 @@ def format_explain(report: dict[str, Any]) -> str:
 
 
 def _check(options: ExplainOptions) -> None:
-    existing = [name for name in OUTPUT_NAMES if (options.out / name).exists()]
-    if existing and not options.is_forced:
-        raise UsageError(f"{options.out}: has {', '.join(existing)} already; pass another --out, or --force")
+    check_output_folder(options.out, OUTPUT_NAMES, force=options.is_forced)
     if options.count < 1:
         raise UsageError(f"--count must be at least 1, not {options.count}")
     if options.budget_ms is not None and not options.budget_ms > 0.0:

@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.environment import collect_environment, read_timestamp
-from benchmarks.shelf_scenes import INCIDENTS, Incident, IncidentKind, Scene, draw_shelf, write_script
+from benchmarks.output_folder import check_output_folder
+from benchmarks.shelf.scenes import INCIDENTS, Incident, IncidentKind, Scene, draw_shelf, write_script
 from edge_runtime.camera.monitor import Event, EventKind, Monitor, MonitorConfig
 from edge_runtime.camera.monitor.config import BaselineConfig
 from edge_runtime.camera.monitor.kinds import RULES
 from edge_runtime.errors import UsageError
-from edge_runtime.output_file import check_output, write_output
+from edge_runtime.output_file import write_output
 from edge_runtime.scorer import PhotoScorer
 from train.data.manifest import load_manifests
 
@@ -102,8 +103,7 @@ def run_monitor(options: MonitorOptions) -> dict[str, Any]:
         ManifestError, InputError: a manifest or a photo cannot be read.
         UsageError: there are not enough photos, or a result is there already.
     """
-    options.out.mkdir(parents=True, exist_ok=True)
-    check_output(options.out / OUTPUT_NAME, force=options.is_forced)
+    check_output_folder(options.out, [OUTPUT_NAME], force=options.is_forced)
     pictures = _choose_pictures(options)
     outcomes = []
     frames, started = 0, time.process_time()
@@ -126,6 +126,7 @@ def run_monitor(options: MonitorOptions) -> dict[str, Any]:
         **_summarize(outcomes),
         "scenes": [asdict(outcome) for outcome in outcomes],
     }
+    options.out.mkdir(parents=True, exist_ok=True)
     write_output(options.out / OUTPUT_NAME, json.dumps(result, indent=2) + "\n", force=options.is_forced)
     return result
 

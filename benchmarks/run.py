@@ -15,6 +15,7 @@ from benchmarks.end_to_end import load_source_photo, measure_end_to_end
 from benchmarks.environment import collect_environment, compute_sha256, read_load_average, read_timestamp
 from benchmarks.latency import Measure, TurnPlan, build_invoke_call, build_measure, compute_summary, interleave
 from benchmarks.memory import Footprint, measure_footprint
+from benchmarks.output_folder import check_output_folder
 from benchmarks.peers import build_nima_predictor
 from benchmarks.plot import PlotPoint, save_accuracy_latency_plot
 from benchmarks.report import Results, write_results
@@ -76,9 +77,7 @@ def run(options: RunOptions, say: Callable[[str], None] = lambda line: print(lin
         UsageError: results exist already, an option is impossible, or no rated photo is left.
         ManifestError: a manifest is faulty.
     """
-    existing = [name for name in OUTPUT_NAMES if (options.out / name).exists()]
-    if existing and not options.is_forced:
-        raise UsageError(f"{options.out}: has {', '.join(existing)} already; pass another --out, or --force")
+    check_output_folder(options.out, OUTPUT_NAMES, force=options.is_forced)
     if options.limit is not None and options.limit < 1:
         raise UsageError(f"--limit must be at least 1, not {options.limit}")
     seed = read_split_seed(options.artifact) if options.seed is None else options.seed

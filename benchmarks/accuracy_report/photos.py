@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,18 @@ from train.data.composition import find_product
 from train.data.manifest import Photo
 from train.progress import track
 
-__all__ = ["CleanPhoto", "ScoredPhoto", "find_clean", "load_picture", "open_models", "score_photos"]
+__all__ = [
+    "DEFAULT_TRAINING",
+    "CleanPhoto",
+    "ScoredPhoto",
+    "find_clean",
+    "load_picture",
+    "open_models",
+    "score_photos",
+]
 
+# Its [samples] say which photos are taken for flawless.
+DEFAULT_TRAINING = Path(__file__).resolve().parents[2] / "train" / "configs" / "teacher.toml"
 PICTURE_MIN_SIDE_PX = 512  # of pictures to degrade: larger than any view, small enough for thousands of them
 BRIGHTNESS_VIEW = ViewSpec(64, 64)  # a mean needs no detail
 EXIF_MODEL_TAG = 0x0110  # EXIF 2.3, table 4: the camera's name

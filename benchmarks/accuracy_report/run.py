@@ -18,11 +18,12 @@ from benchmarks.accuracy_report.calibration import compare_models, compare_with_
 from benchmarks.accuracy_report.goals import collect_goals
 from benchmarks.accuracy_report.invariance import measure_invariance
 from benchmarks.accuracy_report.ladders import measure_ladders
-from benchmarks.accuracy_report.photos import ScoredPhoto, find_clean, open_models, score_photos
+from benchmarks.accuracy_report.photos import DEFAULT_TRAINING, ScoredPhoto, find_clean, open_models, score_photos
 from benchmarks.accuracy_report.products import measure_false_blur
 from benchmarks.accuracy_report.report import write_report
 from benchmarks.accuracy_report.slices import compute_agreement
 from benchmarks.environment import collect_environment, compute_sha256, read_timestamp
+from benchmarks.output_folder import check_output_folder
 from benchmarks.rows import ROW_KEYS, Row, build_rows, read_split_seed
 from benchmarks.teacher import TeacherProcess
 from edge_runtime import PhotoScorer
@@ -31,12 +32,11 @@ from edge_runtime.gate import load_policy
 from train.data.manifest import Photo
 from train.progress import track
 
-__all__ = ["DEFAULT_TRAINING", "OUTPUT_NAMES", "AccuracyOptions", "run_accuracy"]
+__all__ = ["OUTPUT_NAMES", "AccuracyOptions", "run_accuracy"]
 
 OUTPUT_NAMES = ("accuracy.html", "accuracy.json")
 OWN_KEYS = ("float", "pruned", "int8")
 WORST = 20
-DEFAULT_TRAINING = Path(__file__).resolve().parents[2] / "train" / "configs" / "teacher.toml"
 
 
 @dataclass(frozen=True)
@@ -130,9 +130,7 @@ def run_accuracy(
 
 
 def _check(options: AccuracyOptions) -> None:
-    existing = [name for name in OUTPUT_NAMES if (options.out / name).exists()]
-    if existing and not options.is_forced:
-        raise UsageError(f"{options.out}: has {', '.join(existing)} already; pass another --out, or --force")
+    check_output_folder(options.out, OUTPUT_NAMES, force=options.is_forced)
     for name, value in (
         ("limit", options.limit),
         ("resamples", options.resamples),

@@ -12,7 +12,7 @@ from PIL import Image
 
 from benchmarks.__main__ import main
 from benchmarks.monitor import judge_scene
-from benchmarks.shelf_scenes import INCIDENTS, Incident, Scene, draw_shelf, write_script
+from benchmarks.shelf.scenes import INCIDENTS, Incident, Scene, draw_shelf, write_script
 from edge_runtime.camera import Frame
 from edge_runtime.camera.monitor import Event, EventKind
 from edge_runtime.camera.sources import Interruption

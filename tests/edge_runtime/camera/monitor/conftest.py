@@ -69,7 +69,7 @@ class ShelfCamera:
 @pytest.fixture(scope="session")
 def draw_shelf() -> Any:
     """The benchmark's own shelves, which are not installed."""
-    return pytest.importorskip("benchmarks.shelf_scenes", reason="needs a checkout: it draws shelves").draw_shelf
+    return pytest.importorskip("benchmarks.shelf.scenes", reason="needs a checkout: it draws shelves").draw_shelf
 
 
 @pytest.fixture

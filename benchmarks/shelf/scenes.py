@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from benchmarks.shelf_customers import Customer, draw_customer
-from benchmarks.shelf_things import draw_box, draw_cover, draw_patch
+from benchmarks.shelf.customers import Customer, draw_customer
+from benchmarks.shelf.things import draw_box, draw_cover, draw_patch
 from edge_runtime.camera import Frame
 from edge_runtime.camera.sources import Interruption
 

@@ -1,0 +1,77 @@
+"""``python -m benchmarks accuracy``: one page about how good the models are, slice by slice and fault by fault."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.accuracy_report.report import format_goals
+from benchmarks.accuracy_report.run import AccuracyOptions, run_accuracy
+from benchmarks.cli.options import (
+    EXIT_FINE,
+    EXIT_ROW_FAILED,
+    add_artifact,
+    add_output,
+    add_photos,
+    build_options,
+)
+from benchmarks.cli.options import add_command as add_subcommand
+
+__all__ = ["add_command"]
+
+
+def add_command(commands: Any) -> None:
+    """Adds ``accuracy``."""
+    command = add_subcommand(
+        commands,
+        "accuracy",
+        help="agreement with people, ladders of faults, culprits, invariance, calibration, int8 against float",
+        description="Writes accuracy.html, a page that needs nothing outside itself, and accuracy.json.",
+    )
+    command.set_defaults(call=_run)
+    add_photos(command, part="validation")
+    add_output(command, "folder for the page and the JSON")
+    add_artifact(command)
+    add = command.add_argument
+    add("--teacher", type=Path, help="folder written by `train fit-teacher`; without it, no teacher is asked")
+    add("--teacher-weights", type=Path, help="its backbone's weights, if they have moved since it was trained")
+    add(
+        "--model",
+        dest="models",
+        type=_parse_model,
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help="a further photogate .tflite, for example one trained without a source; may be given again",
+    )
+    add("--limit", type=int, help="this many rated and this many other photos at most, evenly spaced")
+    add("--resamples", type=int, default=AccuracyOptions.resamples, help="of each bootstrap interval")
+    add(
+        "--photos-per-test",
+        type=int,
+        default=AccuracyOptions.photos_per_test,
+        help="photos for each kind of fault and for the invariance",
+    )
+    add(
+        "--training",
+        type=Path,
+        default=AccuracyOptions.training,
+        help="config whose [samples] say which photos are flawless",
+    )
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    report = run_accuracy(build_options(AccuracyOptions, parsed))
+    print(format_goals(report))
+    print(f"written to {parsed.out}", file=sys.stderr)
+    is_incomplete = report["data"]["undecodable"] or any(model["is_failed"] for model in report["models"])
+    return EXIT_ROW_FAILED if is_incomplete else EXIT_FINE
+
+
+def _parse_model(text: str) -> tuple[str, Path]:
+    name, separator, path = text.partition("=")
+    if not separator or not name or not path:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=PATH")
+    return name, Path(path)

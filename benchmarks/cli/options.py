@@ -1,0 +1,85 @@
+"""What the commands' options have in common."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from benchmarks.rows import find_default_artifact
+
+__all__ = [
+    "EXIT_FINE",
+    "EXIT_ROW_FAILED",
+    "add_artifact",
+    "add_command",
+    "add_frame_options",
+    "add_output",
+    "add_photos",
+    "build_options",
+]
+
+EXIT_FINE, EXIT_ROW_FAILED = 0, 1
+_Options = TypeVar("_Options")
+
+
+def add_command(commands: Any, name: str, *, help: str, description: str) -> argparse.ArgumentParser:
+    """A subcommand whose help tells the defaults."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=help, description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    return parser
+
+
+def add_photos(command: argparse.ArgumentParser, *, part: str, parts: Sequence[str] = ("test", "validation")) -> None:
+    """--data, --part and --seed: manifests, and the part of their split."""
+    add = command.add_argument
+    add("--data", type=Path, action="append", required=True, help="manifest of photos; may be given again")
+    add("--part", choices=parts, default=part, help="part of the split")
+    add("--seed", type=int, help="seed of the split; without it the artifact's own, or 0")
+
+
+def add_artifact(command: argparse.ArgumentParser) -> None:
+    """--artifact: what is measured."""
+    command.add_argument(
+        "--artifact",
+        type=Path,
+        default=find_default_artifact(),
+        help="folder written by `python -m compress run`, or one .tflite file (then the int8 model alone)",
+    )
+
+
+def add_output(command: argparse.ArgumentParser, out: str) -> None:
+    """--out and --force."""
+    command.add_argument("--out", type=Path, required=True, help=out)
+    command.add_argument(
+        "--force", dest="is_forced", action="store_true", help="overwrite results that are in --out already"
+    )
+
+
+def add_frame_options(command: argparse.ArgumentParser, size: tuple[int, int]) -> None:
+    """--model, --width, --height, --threads and --json of the commands that measure a camera's frames."""
+    add = command.add_argument
+    add("--model", type=Path, help="a photogate .tflite; without it the one that ships")
+    add("--width", type=int, default=size[0], help="of the frames, in pixels")
+    add("--height", type=int, default=size[1], help="of the frames, in pixels")
+    add("--threads", dest="num_threads", type=int, default=1, help="of the interpreter")
+    add("--json", action="store_true", help="print JSON instead of text")
+
+
+def build_options(kind: type[_Options], parsed: argparse.Namespace, given: Mapping[str, Any] | None = None) -> _Options:
+    """The options of a benchmark: each field from the parsed option of its name, lists as tuples.
+
+    Args:
+        kind: a dataclass.
+        parsed: its options; a field that has none keeps its default.
+        given: fields that are made of several options.
+    """
+    values = dict(given or {})
+    for field in fields(kind):  # type: ignore[arg-type]  # a dataclass, which no type says
+        if field.name not in values and hasattr(parsed, field.name):
+            value = getattr(parsed, field.name)
+            values[field.name] = tuple(value) if isinstance(value, list) else value
+    return kind(**values)

@@ -1,0 +1,51 @@
+"""``python -m benchmarks run``: accuracy, latency, footprint and end-to-end times in one table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.cli.options import (
+    EXIT_FINE,
+    EXIT_ROW_FAILED,
+    add_artifact,
+    add_output,
+    add_photos,
+    build_options,
+)
+from benchmarks.cli.options import add_command as add_subcommand
+from benchmarks.report import format_markdown
+from benchmarks.rows import ROW_KEYS
+from benchmarks.run import RunOptions, run
+
+__all__ = ["add_command"]
+
+
+def add_command(commands: Any) -> None:
+    """Adds ``run``."""
+    command = add_subcommand(
+        commands,
+        "run",
+        help="measure accuracy, latency, footprint and end-to-end times; print and save one table",
+        description="Measures all models on this machine and writes table.md, results.json and accuracy-latency.png.",
+    )
+    command.set_defaults(call=_run)
+    add_photos(command, part="test")
+    add_output(command, "folder for the results and the cache of exported backbones")
+    add_artifact(command)
+    add = command.add_argument
+    add("--teacher", type=Path, default=Path("artifacts/teacher"), help="folder written by `train fit-teacher`")
+    add("--teacher-weights", type=Path, help="its backbone's weights, if they have moved since it was trained")
+    add("--peers", type=Path, default=Path("../shared/peers"), help="folder with the NIMA .tflite files")
+    add("--rows", nargs="+", choices=ROW_KEYS, metavar="ROW", help=f"only these rows, out of: {', '.join(ROW_KEYS)}")
+    add("--limit", type=int, help="score this many photos at most, evenly spaced over the part")
+    add("--smoke", dest="is_smoke", action="store_true", help="few photos and rounds, untrained backbones left out")
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    results = run(build_options(RunOptions, parsed))
+    print(format_markdown(results))
+    print(f"written to {parsed.out}", file=sys.stderr)
+    return EXIT_ROW_FAILED if any(row.is_failed for row in results.rows) else EXIT_FINE

@@ -1,0 +1,28 @@
+"""Results are never overwritten silently, and a folder is looked at before the hours of work for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge_runtime.errors import UsageError
+
+__all__ = ["check_output_folder"]
+
+
+def check_output_folder(folder: Path, names: Sequence[str], *, force: bool) -> None:
+    """Makes sure that results may be written there; makes nothing.
+
+    Args:
+        folder: it need not be there.
+        names: of the files that will be written into it.
+        force: files of these names may be there, and are then replaced.
+
+    Raises:
+        UsageError: it holds one of them already, or is no folder.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: is not a folder; pass another --out")
+    existing = [name for name in names if (folder / name).exists()]
+    if existing and not force:
+        raise UsageError(f"{folder}: has {', '.join(existing)} already; pass another --out, or --force")
