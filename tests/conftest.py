@@ -5,9 +5,15 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from edge_runtime import Score
+from edge_runtime.contract import ATTRIBUTE_NAMES
+from edge_runtime.result import Attributes, ImageSize, Label, ModelInfo, Timings
 
 # Before TensorFlow or matplotlib is imported by any test module, and inherited by every command a test starts.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -40,6 +46,31 @@ def checkout() -> Path:
 def examples_dir() -> Path:
     """The folder with the example photos."""
     return CHECKOUT / "examples"
+
+
+@pytest.fixture(scope="session")
+def build_score() -> Callable[..., Score]:
+    """Makes a Score without a model: quality, attributes by name (``rest`` where not given), and any other field."""
+
+    def build(
+        quality: float, *, rest: float = 80.0, size: tuple[int, int] = (640, 480), half_width: float = 8.0, **given: Any
+    ) -> Score:
+        attributes = Attributes(*(given.pop(name, rest) for name in ATTRIBUTE_NAMES))
+        fields: dict[str, Any] = {
+            "quality": quality,
+            "band": "medium",
+            "interval": (quality - half_width, quality + half_width),
+            "interval_coverage": 0.9,
+            "attributes": attributes,
+            "category": Label("toys", 0.7),
+            "style": Label("unknown", 0.1),
+            "image": ImageSize(*size),
+            "timings": Timings(1.0, 1.0, 1.0, 3.0),
+            "model": ModelInfo("built", "1", "a" * 64, "none"),
+        }
+        return Score(**{**fields, **given})
+
+    return build
 
 
 @pytest.fixture(scope="session")

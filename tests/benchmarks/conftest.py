@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,7 @@ from PIL import Image
 
 from benchmarks.accuracy_report.photos import ScoredPhoto
 from edge_runtime import Score
-from edge_runtime.contract import ATTRIBUTE_NAMES, ModelContract, PiecewiseLinear, ViewSpec, pack_model
-from edge_runtime.result import Attributes, ImageSize, Label, ModelInfo, Timings
+from edge_runtime.contract import ModelContract, PiecewiseLinear, ViewSpec, pack_model
 from train.data.manifest import Photo
 
 BRIGHTNESSES = (20, 50, 80, 110, 140, 170, 200, 230)
@@ -89,26 +89,9 @@ def brightness_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def build_score() -> Callable[..., Score]:
-    """Makes a Score from quality and whichever attributes differ from 100, all in points."""
-
-    def build(
-        quality: float, size: tuple[int, int] = (640, 640), half_width: float = 5.0, **attributes: float
-    ) -> Score:
-        return Score(
-            quality=quality,
-            band="medium",
-            interval=(quality - half_width, quality + half_width),
-            interval_coverage=0.9,
-            attributes=Attributes(*(attributes.get(name, 100.0) for name in ATTRIBUTE_NAMES)),
-            category=Label("unknown", 0.0),
-            style=Label("unknown", 0.0),
-            image=ImageSize(*size),
-            timings=Timings(0.0, 0.0, 0.0, 0.0),
-            model=ModelInfo("built", "1", "", ""),
-        )
-
-    return build
+def build_score(build_score: Callable[..., Score]) -> Callable[..., Score]:
+    """As everywhere, with attributes of 100 where not given."""
+    return partial(build_score, rest=100.0, half_width=5.0, size=(640, 640))
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ class _SizeScorer:
         grey = np.asarray(picture.image.convert("L"), dtype=np.float64)
         left, right = np.array_split(grey, 2, axis=1)
         points = picture.width_px * picture.height_px / 1e5 + (50.0 if left.mean() > right.mean() else 0.0)
-        return self._build_score(points, (picture.width_px, picture.height_px))
+        return self._build_score(points, size=(picture.width_px, picture.height_px))
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_large_photos_are_taken_first(build_score: Callable[..., Score], tmp_pat
         path = tmp_path / f"{index}.png"
         Image.new("RGB", (side, side), (90, 90, 90)).save(path)
         scored.append(
-            ScoredPhoto(Photo(path.name, path, None, "", "", "g", ""), {"m": build_score(0, (side, side))}, 0)
+            ScoredPhoto(Photo(path.name, path, None, "", "", "g", ""), {"m": build_score(0, size=(side, side))}, 0)
         )
     scorer: Any = _SizeScorer(build_score)
     found = measure_invariance(scored, {"m": scorer}, limit=2)

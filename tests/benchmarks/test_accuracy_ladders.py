@@ -107,7 +107,7 @@ def test_false_alarms_are_the_sharp_products_called_blurred(
 
     def build(name: str, sharpness: float, has_product: bool = True, size: tuple[int, int] = (640, 640)) -> CleanPhoto:
         photo = Photo(name, product_photo.path, 0.9, "", "", name, "")
-        scores = {"int8": build_score(80.0, size, sharpness=sharpness), "float": build_score(80.0, size)}
+        scores = {"int8": build_score(80.0, size=size, sharpness=sharpness), "float": build_score(80.0, size=size)}
         return CleanPhoto(ScoredPhoto(photo, scores, 0.0), has_product, has_product)
 
     clean = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from edge_runtime.contract import ATTRIBUTE_NAMES
 from edge_runtime.errors import PolicyError, UsageError
 from edge_runtime.gate.policy import evaluate, load_policy, parse_policy
 from edge_runtime.gate.weights import DEFAULT_WEIGHTS, compute_weighted_quality
-from edge_runtime.result import Attributes, ImageSize, Label, ModelInfo, Score, Timings
+from edge_runtime.result import Label, Score, Timings
+
+BuildScore = Callable[..., Score]
 
 POLICY = """
 name = "shop"
@@ -24,23 +27,6 @@ reject_below = 20
 minimum = 30
 message = "Grain."
 """
-
-
-def build_score(quality: float, **attributes: float) -> Score:
-    points = {**dict.fromkeys(ATTRIBUTE_NAMES, 80.0), **attributes}
-    return Score(
-        quality,
-        "medium",
-        (quality - 5, quality + 5),
-        0.8,
-        Attributes(**points),
-        Label("toys", 0.71234),
-        Label("unknown", 0.2),
-        ImageSize(640, 480),
-        Timings(9.123, 1.2, 2.2, 12.6),
-        ModelInfo("m", "1", "ab", "interpreter 1"),
-        "a.jpg",
-    )
 
 
 @pytest.mark.parametrize(
@@ -57,14 +43,16 @@ def build_score(quality: float, **attributes: float) -> Score:
         (90.0, {"exposure": 0.0}, "accept", []),
     ],
 )
-def test_verdict(quality: float, attributes: dict[str, float], decision: str, codes: list[str]) -> None:
+def test_verdict(
+    build_score: BuildScore, quality: float, attributes: dict[str, float], decision: str, codes: list[str]
+) -> None:
     verdict = evaluate(build_score(quality, **attributes), parse_policy(POLICY, "shop.toml"))
     assert verdict.decision == decision
     assert [reason.code for reason in verdict.reasons] == codes
     assert verdict.policy == "shop"
 
 
-def test_reason_says_what_and_why() -> None:
+def test_reason_says_what_and_why(build_score: BuildScore) -> None:
     policy = parse_policy(POLICY, "shop.toml")
     blurred, noisy = evaluate(build_score(70, sharpness=42.04, noise=12.3), policy).reasons
     assert (blurred.attribute, blurred.value, blurred.limit) == ("sharpness", 42.04, 50.0)
@@ -73,7 +61,7 @@ def test_reason_says_what_and_why() -> None:
     assert noisy.message == "Grain."
 
 
-def test_chinese_words_and_words_of_ones_own() -> None:
+def test_chinese_words_and_words_of_ones_own(build_score: BuildScore) -> None:
     policy = parse_policy(POLICY, "shop.toml")
     blurred, noisy = evaluate(build_score(70, sharpness=42, noise=12), policy, "zh").reasons
     assert blurred.message == "照片不清晰。"
@@ -83,7 +71,7 @@ def test_chinese_words_and_words_of_ones_own() -> None:
         evaluate(build_score(0), policy, "xx")
 
 
-def test_required_attributes_are_reviewed_at_best() -> None:
+def test_required_attributes_are_reviewed_at_best(build_score: BuildScore) -> None:
     required = parse_policy(POLICY.replace("minimum = 50", "minimum = 50\nrequired = true"), "shop.toml")
     for points, quality, decision in (
         (50, 90, "accept"),
@@ -95,7 +83,7 @@ def test_required_attributes_are_reviewed_at_best() -> None:
     assert evaluate(build_score(90, noise=1), required).decision == "accept", "noise is not required"
 
 
-def test_default_weights() -> None:
+def test_default_weights(build_score: BuildScore) -> None:
     assert sum(DEFAULT_WEIGHTS.values()) == pytest.approx(1.02)
     assert DEFAULT_WEIGHTS["exposure"] == pytest.approx(0.15 + 0.12)
     points = build_score(0, sharpness=40, noise=70, exposure=60, color=80, composition=0).attributes
@@ -111,7 +99,7 @@ def test_default_weights() -> None:
 @pytest.mark.parametrize(
     ("sharpness", "decision"), [(60, "accept"), (59, "review"), (40.5, "review"), (40.4, "reject")]
 )
-def test_judged_by_the_weighted_quality(sharpness: float, decision: str) -> None:
+def test_judged_by_the_weighted_quality(build_score: BuildScore, sharpness: float, decision: str) -> None:
     text = "[quality]\njudged_by = 'weighted'\naccept_from = 60\nreject_below = 40.5\n[weights]\nsharpness = 2\n"
     verdict = evaluate(build_score(99, sharpness=sharpness), parse_policy(text, "p.toml"))
     assert verdict.decision == decision
@@ -123,7 +111,7 @@ def test_judged_by_the_weighted_quality(sharpness: float, decision: str) -> None
     assert evaluate(build_score(10, sharpness=99), parse_policy(text, "p.toml")).decision == "accept"
 
 
-def test_default_policy_covers_every_attribute() -> None:
+def test_default_policy_covers_every_attribute(build_score: BuildScore) -> None:
     policy = load_policy()
     assert policy.name == "default"
     assert 0 < policy.reject_below <= policy.accept_from < 100
@@ -195,8 +183,9 @@ def test_unreadable_files(tmp_path: Path) -> None:
             load_policy(path)
 
 
-def test_json_of_a_judged_score() -> None:
-    score = build_score(61.44, sharpness=40.24)
+def test_json_of_a_judged_score(build_score: BuildScore) -> None:
+    details = {"category": Label("toys", 0.71234), "timings": Timings(9.123, 1.2, 2.2, 12.6), "path": "a.jpg"}
+    score = build_score(61.44, sharpness=40.24, **details)
     document = score.to_dict(evaluate(score, parse_policy(POLICY, "shop.toml")))
     assert list(document) == [
         *("path", "quality", "interval", "interval_coverage", "band", "verdict", "attributes", "category", "style"),

@@ -66,7 +66,7 @@ def test_equal_points_are_decided_by_attributes_then_pixels_then_place(
 ) -> None:
     candidates = [
         build_candidate("plain", 70.01),
-        build_candidate("larger", 70.03, (1280, 960)),
+        build_candidate("larger", 70.03, size=(1280, 960)),
         build_candidate("sharp", 69.98, sharpness=95.0),
         build_candidate("plain too", 70.04),
     ]
@@ -118,14 +118,14 @@ def test_distance_zero_joins_only_equal_hashes(build_candidate: BuildCandidate, 
 def test_of_copies_as_good_as_each_other_the_much_larger_is_taken(
     build_candidate: BuildCandidate, policy: Policy
 ) -> None:
-    small = build_candidate("small", 71.0, (640, 480), bits=1)
-    large = build_candidate("large", 69.0, (1280, 960), bits=0)
+    small = build_candidate("small", 71.0, size=(640, 480), bits=1)
+    large = build_candidate("large", 69.0, size=(1280, 960), bits=0)
     other = build_candidate("other", 70.0, bits=0xFFFFFF)
     ranking = order_candidates([small, large, other], policy, max_distance=8)
     assert names(ranking) == ["large", "small", "other"]
     assert [photo.duplicate_of for photo in ranking.photos] == [None, "large", None]
     assert "as good as small, with 4.0 times its pixels" in ranking.explain()
-    far = build_candidate("far", 65.0, (1280, 960), bits=0)
+    far = build_candidate("far", 65.0, size=(1280, 960), bits=0)
     assert names(order_candidates([small, far], policy, max_distance=8)) == ["small", "far"]
     assert names(order_candidates([small, large, other], policy)) == ["small", "other", "large"]
 

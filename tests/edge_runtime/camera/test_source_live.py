@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice, pairwise
 from typing import Any
 
@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 
 from edge_runtime.camera.frames import Frame
-from edge_runtime.camera.sources import Interruption, Source, SourceOptions, open_source
+from edge_runtime.camera.sources import Interruption, Source, SourceOptions
 from edge_runtime.camera.sources.capture import CorruptPictureError, Picture, SignalError
 from edge_runtime.camera.sources.live_source import LiveSource
-from edge_runtime.camera.sources.opencv_capture import MAX_FAILURES, OpenCvCapture, open_camera
 from edge_runtime.errors import SourceError
+
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
+Play = Callable[[Source, int], "list[Frame | Interruption]"]
 
 QUICK = SourceOptions(first_retry_ms=1, longest_retry_ms=4, retry_jitter=0, read_timeout_ms=200, open_timeout_ms=200)
 GOOD = "a good picture"
@@ -88,24 +90,6 @@ class Shelf:
         return self.source.counts.frames + self.source.counts.dropped >= self.delivered
 
 
-@pytest.fixture(autouse=True)
-def no_thread_is_left() -> Iterator[None]:
-    before = set(threading.enumerate())
-    yield
-    assert set(threading.enumerate()) == before
-
-
-def play(source: Source, frames: int) -> list[Frame | Interruption]:
-    """Items up to so many frames."""
-    items: list[Frame | Interruption] = []
-    for item in source:
-        items.append(item)
-        frames -= isinstance(item, Frame)
-        if not frames:
-            break
-    return items
-
-
 def watch(shelf: Shelf, options: SourceOptions = QUICK) -> LiveSource:
     source = shelf.source = LiveSource("shelf", shelf.open, options)
     return source
@@ -116,7 +100,7 @@ def slow(count: int) -> list[Any]:
     return [step for _ in range(count) for step in (TAKEN, GOOD)]
 
 
-def test_frames_go_on_over_losses_and_failed_attempts() -> None:
+def test_frames_go_on_over_losses_and_failed_attempts(play: Play) -> None:
     shelf = Shelf(
         ScriptedCapture([*slow(3), TAKEN, SignalError("cable pulled")]),
         SignalError("still unplugged"),
@@ -145,7 +129,7 @@ def test_frames_go_on_over_losses_and_failed_attempts() -> None:
     assert all(capture.is_closed for capture in shelf.opened)
 
 
-def test_corrupt_pictures_are_skipped_and_counted() -> None:
+def test_corrupt_pictures_are_skipped_and_counted(play: Play) -> None:
     bad = CorruptPictureError("smeared")
     shelf = Shelf(ScriptedCapture([bad, *slow(1), bad, bad, *slow(20)]))
     with watch(shelf) as source:
@@ -155,7 +139,7 @@ def test_corrupt_pictures_are_skipped_and_counted() -> None:
     assert source.counts.reconnects == 0
 
 
-def test_nothing_but_corrupt_pictures_is_a_loss() -> None:
+def test_nothing_but_corrupt_pictures_is_a_loss(play: Play) -> None:
     bad = CorruptPictureError("smeared")
     shelf = Shelf(ScriptedCapture([*[bad] * 15, 0.25, *[bad] * 15, *slow(5)]), ScriptedCapture(slow(5)))
     with watch(shelf) as source:
@@ -184,7 +168,7 @@ def test_slow_taker_gets_the_newest_frame_and_still_hears_of_the_loss() -> None:
     assert counts.frames + counts.dropped == 100
 
 
-def test_while_there_is_no_signal_it_says_so_every_second(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_while_there_is_no_signal_it_says_so_every_second(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge_runtime.camera.sources.live_source.HEARTBEAT_MS", 50)
     options = SourceOptions(first_retry_ms=2000, longest_retry_ms=2000, retry_jitter=0)
     shelf = Shelf(SignalError("unplugged"), ScriptedCapture(slow(5)))
@@ -197,7 +181,7 @@ def test_while_there_is_no_signal_it_says_so_every_second(monkeypatch: pytest.Mo
     assert max(waits) <= 2000
 
 
-def test_no_wait_ends_in_a_burst_of_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_wait_ends_in_a_burst_of_messages(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge_runtime.camera.sources.live_source.HEARTBEAT_MS", 7)
     options = SourceOptions(first_retry_ms=20, longest_retry_ms=20, retry_jitter=0)
     shelf = Shelf(*[SignalError("unplugged")] * 30, ScriptedCapture(slow(1)))
@@ -218,7 +202,7 @@ def test_gives_up_after_the_attempts_allowed() -> None:
     assert isinstance(items[0], Frame)
 
 
-def test_rate_limit_leaves_pictures_undecoded() -> None:
+def test_rate_limit_leaves_pictures_undecoded(play: Play) -> None:
     options = SourceOptions(max_fps=10)
     capture = ScriptedCapture([step for _ in range(400) for step in (0.02, GOOD)])
     decoded = []
@@ -231,7 +215,7 @@ def test_rate_limit_leaves_pictures_undecoded() -> None:
     assert len(decoded) <= 6
 
 
-def test_defect_in_a_library_is_a_loss_and_no_silent_end() -> None:
+def test_defect_in_a_library_is_a_loss_and_no_silent_end(play: Play) -> None:
     shelf = Shelf(ScriptedCapture([*slow(1), TAKEN, ZeroDivisionError("in the driver")]), ScriptedCapture(slow(5)))
     with watch(shelf) as source:
         items = play(source, 2)
@@ -239,7 +223,7 @@ def test_defect_in_a_library_is_a_loss_and_no_silent_end() -> None:
     assert "in the driver" in items[1].reason  # type: ignore[union-attr]
 
 
-def test_rotation_of_the_mounting_is_added() -> None:
+def test_rotation_of_the_mounting_is_added(play: Play) -> None:
     with watch(Shelf(ScriptedCapture(slow(3))), SourceOptions(rotation=270)) as source:
         (frame,) = play(source, 1)
     assert isinstance(frame, Frame)
@@ -311,89 +295,3 @@ def test_closing_from_within_the_iteration() -> None:
         items.append(item)
         source.close()
     assert len(items) == 1
-
-
-class FakeVideoCapture:
-    """A ``cv2.VideoCapture`` whose grabs succeed as told: once by one of the list, then always."""
-
-    def __init__(self, grabs: Sequence[bool]) -> None:
-        self.grabs = list(grabs)
-        self.settings: dict[int, float] = {}
-        self.is_released = False
-
-    def isOpened(self) -> bool:  # noqa: N802
-        return True
-
-    def set(self, key: int, value: float) -> bool:
-        self.settings[key] = value
-        return True
-
-    def get(self, key: int) -> float:
-        return 0.0
-
-    def grab(self) -> bool:
-        time.sleep(0.005)
-        return self.grabs.pop(0) if self.grabs else True
-
-    def retrieve(self) -> tuple[bool, np.ndarray]:
-        return True, np.full((48, 64, 3), (1, 2, 3), np.uint8)
-
-    def release(self) -> None:
-        self.is_released = True
-
-
-def open_fake(captures: list[FakeVideoCapture], options: SourceOptions) -> LiveSource:
-    waiting = list(captures)
-    return LiveSource("camera 0", lambda _: open_camera(0, "camera 0", options, lambda *_: waiting.pop(0)), options)
-
-
-def test_camera_that_fails_now_and_then_is_not_lost() -> None:
-    pytest.importorskip("cv2", reason="needs OpenCV: pip install 'photogate[camera]'")
-    camera = FakeVideoCapture([True, False, False, True, *[False] * (MAX_FAILURES - 1)])
-    with open_fake([camera], QUICK) as source:
-        items = play(source, 4)
-    assert all(isinstance(item, Frame) for item in items)
-    assert source.counts.corrupt == 2 + MAX_FAILURES - 1
-    assert source.counts.reconnects == 0
-    frame = items[0]
-    assert isinstance(frame, Frame)
-    assert (frame.pixel_format, frame.pixels.shape) == ("bgr", (48, 64, 3))
-    assert camera.is_released
-
-
-def test_camera_that_is_unplugged_and_plugged_in_again() -> None:
-    cv2 = pytest.importorskip("cv2", reason="needs OpenCV: pip install 'photogate[camera]'")
-    options = SourceOptions(first_retry_ms=1, longest_retry_ms=1, size=(1280, 720), fps=15)
-    cameras = [FakeVideoCapture([True, *[False] * MAX_FAILURES]), FakeVideoCapture([])]
-    with open_fake(cameras, options) as source:
-        items = play(source, 3)
-    assert [type(item) for item in items] == [Frame, Interruption, Frame, Frame]
-    assert source.counts.reconnects == 1
-    assert all(camera.is_released for camera in cameras)
-    assert cameras[1].settings[cv2.CAP_PROP_FRAME_WIDTH] == 1280
-    assert cameras[1].settings[cv2.CAP_PROP_FPS] == 15
-
-
-def test_stream_that_opencv_cannot_read_any_more_is_lost_at_once() -> None:
-    cv2 = pytest.importorskip("cv2", reason="needs OpenCV: pip install 'photogate[camera]'")
-    capture = OpenCvCapture(FakeVideoCapture([True, False]), cv2, "stream", is_stream=True, is_finite=False)
-    assert capture.grab()
-    with pytest.raises(SignalError, match="delivers no pictures any more"):
-        capture.grab()
-
-
-def test_camera_that_was_waited_for_in_vain_is_lost_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    cv2 = pytest.importorskip("cv2", reason="needs OpenCV: pip install 'photogate[camera]'")
-    monkeypatch.setattr("edge_runtime.camera.sources.opencv_capture.LONG_S", 0.001)
-    capture = OpenCvCapture(FakeVideoCapture([False]), cv2, "camera 0", is_stream=False, is_finite=False)
-    with pytest.raises(SignalError):
-        capture.grab()
-
-
-def test_camera_may_be_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("cv2", reason="needs OpenCV: pip install 'photogate[camera]'")
-    options = SourceOptions(waits_for_signal=True, first_retry_ms=1, longest_retry_ms=1)
-    with open_source("971", options) as source:
-        item = next(iter(source))
-    assert isinstance(item, Interruption)
-    assert "no such camera" in item.reason or "cannot be opened" in item.reason

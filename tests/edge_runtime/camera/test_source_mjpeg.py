@@ -21,9 +21,13 @@ from edge_runtime.camera.frames import Frame
 from edge_runtime.camera.sources import Interruption, Source, SourceOptions, open_source
 from edge_runtime.errors import SourceError
 
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
+Play = Callable[[Source, int], "list[Frame | Interruption]"]
+
 SERVER = """
 import base64, hashlib, sys, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
 
 SMALL, LARGE = base64.b64decode("SMALL_JPEG"), base64.b64decode("LARGE_JPEG")
 
@@ -139,24 +143,7 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Camera]:
     camera.switch_off()
 
 
-@pytest.fixture(autouse=True)
-def no_thread_is_left() -> Iterator[None]:
-    before = set(threading.enumerate())
-    yield
-    assert set(threading.enumerate()) == before
-
-
-def play(source: Source, frames: int) -> list[Frame | Interruption]:
-    items: list[Frame | Interruption] = []
-    for item in source:
-        items.append(item)
-        frames -= isinstance(item, Frame)
-        if not frames:
-            break
-    return items
-
-
-def test_frames_arrive_as_they_were_sent(camera: Camera) -> None:
+def test_frames_arrive_as_they_were_sent(play: Play, camera: Camera) -> None:
     with open_source(camera.url("/video")) as source:
         items = play(source, 5)
     assert source.counts.frames == 5
@@ -166,7 +153,7 @@ def test_frames_arrive_as_they_were_sent(camera: Camera) -> None:
         assert np.abs(item.pixels.astype(int) - 40).max() <= 1
 
 
-def test_stream_that_is_killed_and_started_again_on_its_port(make_camera: Callable[[], Camera]) -> None:
+def test_stream_that_is_killed_and_started_again_on_its_port(play: Play, make_camera: Callable[[], Camera]) -> None:
     camera = make_camera()
     camera.switch_on()
     options = SourceOptions(first_retry_ms=50, longest_retry_ms=200, retry_jitter=0, read_timeout_ms=2_000)
@@ -199,7 +186,7 @@ def until(source: Source, is_last: Callable[[Frame | Interruption], bool]) -> li
     return items
 
 
-def test_damaged_pictures_are_skipped_and_counted(camera: Camera) -> None:
+def test_damaged_pictures_are_skipped_and_counted(play: Play, camera: Camera) -> None:
     with open_source(camera.url("/damaged")) as source:
         items = play(source, 20)
         counts = source.counts
@@ -210,7 +197,7 @@ def test_damaged_pictures_are_skipped_and_counted(camera: Camera) -> None:
     assert counts.reconnects == 0
 
 
-def test_camera_that_changes_its_resolution(camera: Camera) -> None:
+def test_camera_that_changes_its_resolution(play: Play, camera: Camera) -> None:
     with open_source(camera.url("/resized")) as source:
         items = play(source, 10)
     shapes = [item.pixels.shape[:2] for item in items if isinstance(item, Frame)]
@@ -218,7 +205,7 @@ def test_camera_that_changes_its_resolution(camera: Camera) -> None:
     assert shapes[-1] == (240, 320)
 
 
-def test_stream_that_stalls_is_opened_again(camera: Camera) -> None:
+def test_stream_that_stalls_is_opened_again(play: Play, camera: Camera) -> None:
     options = SourceOptions(first_retry_ms=20, longest_retry_ms=50, read_timeout_ms=400)
     with open_source(camera.url("/stalls"), options) as source:
         started = time.monotonic()
@@ -256,7 +243,7 @@ def test_closing_while_connecting_to_nobody() -> None:
 
 
 @pytest.mark.parametrize("path", ["/basic", "/digest"])
-def test_user_and_password(camera: Camera, path: str) -> None:
+def test_user_and_password(play: Play, camera: Camera, path: str) -> None:
     with open_source(camera.url(path, "ann:s3%40cret@")) as source:
         assert isinstance(play(source, 1)[0], Frame)
         assert "s3" not in source.name
@@ -266,7 +253,7 @@ def test_user_and_password(camera: Camera, path: str) -> None:
         assert "wrong99" not in str(caught.value)
 
 
-def test_redirection_is_followed_on_the_camera_only(camera: Camera) -> None:
+def test_redirection_is_followed_on_the_camera_only(play: Play, camera: Camera) -> None:
     with open_source(camera.url("/moved")) as source:
         assert isinstance(play(source, 1)[0], Frame)
     with pytest.raises(SourceError, match="another host, localhost"):
@@ -300,7 +287,7 @@ def test_server_that_speaks_no_http() -> None:
         thread.join()
 
 
-def test_proxies_of_the_environment_are_not_used(camera: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_of_the_environment_are_not_used(play: Play, camera: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     with open_source(camera.url("/video")) as source:
         assert isinstance(play(source, 1)[0], Frame)

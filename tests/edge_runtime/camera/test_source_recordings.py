@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 import threading
 import time
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
@@ -21,15 +20,10 @@ from edge_runtime.camera.sources.capture import CorruptPictureError, Picture
 from edge_runtime.camera.sources.recorded_source import RecordedSource
 from edge_runtime.errors import SourceError
 
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
+
 FRAMES, FPS = 20, 20
 DECODERS = ("pyav", "opencv")
-
-
-@pytest.fixture(autouse=True)
-def no_thread_is_left() -> Iterator[None]:
-    before = set(threading.enumerate())
-    yield
-    assert set(threading.enumerate()) == before
 
 
 @pytest.fixture(scope="module")

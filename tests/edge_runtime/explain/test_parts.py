@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -22,20 +23,12 @@ from edge_runtime.explain.patchwork import CLEAN, build_patchwork, draw_blocks, 
 from edge_runtime.explain.readout import Readout
 from edge_runtime.explain.trials import FAULTS, TRIALS, find_changed_cells, make_trials
 from edge_runtime.gate import load_policy
-from edge_runtime.result import Attributes, ImageSize, Label, ModelInfo, Score, Timings
+from edge_runtime.result import Score
 
-GOOD = Score(
-    quality=80.0,
-    band="high",
-    interval=(70.0, 90.0),
-    interval_coverage=0.9,
-    attributes=Attributes(90.0, 90.0, 90.0, 90.0, 90.0),
-    category=Label("unknown", 0.0),
-    style=Label("unknown", 0.0),
-    image=ImageSize(640, 480),
-    timings=Timings(0.0, 0.0, 0.0, 0.0),
-    model=ModelInfo("built", "1", "", ""),
-)
+
+@pytest.fixture(scope="module")
+def good(build_score: Callable[..., Score]) -> Score:
+    return build_score(80.0, rest=90.0)
 
 
 @pytest.fixture
@@ -161,12 +154,12 @@ def test_the_readout_does_not_blow_up_what_it_could_not_learn() -> None:
     assert found.std() < 0.6
 
 
-def test_losses_are_the_points_of_the_worst_trial_and_never_negative() -> None:
-    spoilt = [GOOD] * len(TRIALS)
+def test_losses_are_the_points_of_the_worst_trial_and_never_negative(good: Score) -> None:
+    spoilt = [good] * len(TRIALS)
     blurred = [index for index, trial in enumerate(TRIALS) if FAULTS[trial.fault].name == "blurred"]
-    spoilt[blurred[0]] = replace(GOOD, quality=50.0, attributes=replace(GOOD.attributes, sharpness=30.0))
-    spoilt[blurred[1]] = replace(GOOD, quality=60.0, attributes=replace(GOOD.attributes, sharpness=10.0, noise=100.0))
-    losses = compute_losses(GOOD, spoilt)
+    spoilt[blurred[0]] = replace(good, quality=50.0, attributes=replace(good.attributes, sharpness=30.0))
+    spoilt[blurred[1]] = replace(good, quality=60.0, attributes=replace(good.attributes, sharpness=10.0, noise=100.0))
+    losses = compute_losses(good, spoilt)
     assert losses.shape == (len(FAULTS), len(ATTRIBUTES))
     row = dict(zip(ATTRIBUTES, losses[_column("blurred")], strict=True))
     assert (row["sharpness"], row["noise"], row["quality"]) == (80.0, 0.0, 30.0)
@@ -187,13 +180,13 @@ def test_an_attributes_faults_cost_what_the_dearest_costs() -> None:
     assert compute_prices(losses, "composition").max() == 0.0
 
 
-def test_heat_is_looks_times_price() -> None:
+def test_heat_is_looks_times_price(good: Score) -> None:
     spoilt = np.zeros((4, 4, len(FAULTS)), dtype=np.float32)
     spoilt[1, 2, _column("dark")] = 0.5
     losses = np.zeros((len(FAULTS), len(ATTRIBUTES)))
     losses[_column("dark"), ATTRIBUTES.index("exposure")] = 60.0
     stretch = np.ones(len(FAULTS), dtype=np.float32)
-    study = Study(GOOD, spoilt, stretch, losses, evaluations=20, is_complete=True, elapsed_ms=1.0)
+    study = Study(good, spoilt, stretch, losses, evaluations=20, is_complete=True, elapsed_ms=1.0)
     explanation = study.explain("exposure")
     assert explanation.heat[1, 2] == pytest.approx(30.0)
     assert explanation.heat.sum() == pytest.approx(30.0)
@@ -203,14 +196,14 @@ def test_heat_is_looks_times_price() -> None:
     assert study.explain("sharpness").stands_out is False
 
 
-def test_faults_that_are_told_surely_come_first_in_quality() -> None:
+def test_faults_that_are_told_surely_come_first_in_quality(good: Score) -> None:
     spoilt = np.zeros((20, 20, len(FAULTS)), dtype=np.float32)
     spoilt[:4, :4, _column("warm")] = 0.8
     spoilt[12:16, 12:16, _column("noisy")] = 0.7
     losses = np.full((len(FAULTS), len(ATTRIBUTES)), 40.0)
     stretch = np.ones(len(FAULTS), dtype=np.float32)
     stretch[_column("warm")] = 4.0
-    study = Study(GOOD, spoilt, stretch, losses, evaluations=20, is_complete=True, elapsed_ms=1.0)
+    study = Study(good, spoilt, stretch, losses, evaluations=20, is_complete=True, elapsed_ms=1.0)
     assert study.explain("quality").faults[0][0] == "noisy"
     assert study.explain().attribute == "noise"
     assert study.explain("color").box_points == pytest.approx(32.0), "asked for, its own heat is not lessened"
@@ -224,15 +217,15 @@ def test_hottest_cells_and_whether_they_stand_out(spot: NDArray[np.float32]) -> 
     assert not has_standout(np.full((20, 20), 40.0), 80.0), "a photo that loses the same everywhere has no such place"
 
 
-def test_what_is_explained_when_nobody_says() -> None:
+def test_what_is_explained_when_nobody_says(good: Score) -> None:
     policy = load_policy()
     losses = np.full((len(FAULTS), len(ATTRIBUTES)), 60.0)
     looks = np.zeros((20, 20, len(FAULTS)), dtype=np.float32)
-    assert choose_attribute(GOOD, looks, losses, policy) == "quality"
+    assert choose_attribute(good, looks, losses, policy) == "quality"
     looks[:4, :4, _column("noisy")] = 0.9
     looks[8:12, :4, _column("blurred")] = 0.7
-    assert choose_attribute(GOOD, looks, losses, policy) == "noise"
-    bad = replace(GOOD, attributes=replace(GOOD.attributes, sharpness=30.0, color=5.0))
+    assert choose_attribute(good, looks, losses, policy) == "noise"
+    bad = replace(good, attributes=replace(good.attributes, sharpness=30.0, color=5.0))
     assert choose_attribute(bad, looks, losses, policy) == "color", "the reason furthest below its limit"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,25 +12,22 @@ from PIL import Image
 
 from edge_runtime.explain import Box, Explanation
 from edge_runtime.explain.render import FULL_SCALE_POINTS
-from edge_runtime.result import Attributes, ImageSize, Label, ModelInfo, Score, Timings
+from edge_runtime.result import Score
+
+Build = Callable[..., Explanation]
 
 
-def _build(heat: NDArray[np.float32], *, stands_out: bool, size: tuple[int, int] = (600, 600)) -> Explanation:
-    score = Score(
-        quality=71.0,
-        band="high",
-        interval=(60.0, 80.0),
-        interval_coverage=0.9,
-        attributes=Attributes(64.0, 90.0, 90.0, 90.0, 90.0),
-        category=Label("unknown", 0.0),
-        style=Label("unknown", 0.0),
-        image=ImageSize(*size),
-        timings=Timings(0.0, 0.0, 0.0, 0.0),
-        model=ModelInfo("built", "1", "", ""),
-    )
-    box = Box(*(round(share * side) for share, side in zip((0.15, 0.6, 0.35, 0.8), 2 * size, strict=True)))
-    faults = (("blurred", 40.0),)
-    return Explanation("sharpness", heat, box, float(heat.max()), stands_out, faults, score, 40, True, 300.0)
+@pytest.fixture(scope="module")
+def build(build_score: Callable[..., Score]) -> Build:
+    """Makes an Explanation of a blurred photo."""
+
+    def build(heat: NDArray[np.float32], *, stands_out: bool, size: tuple[int, int] = (600, 600)) -> Explanation:
+        score = build_score(71.0, rest=90.0, sharpness=64.0, size=size)
+        box = Box(*(round(share * side) for share, side in zip((0.15, 0.6, 0.35, 0.8), 2 * size, strict=True)))
+        faults = (("blurred", 40.0),)
+        return Explanation("sharpness", heat, box, float(heat.max()), stands_out, faults, score, 40, True, 300.0)
+
+    return build
 
 
 def _measure_color(picture: Image.Image) -> NDArray[np.float64]:
@@ -42,28 +40,28 @@ def _measure_color(picture: Image.Image) -> NDArray[np.float64]:
 GREY = Image.new("RGB", (600, 600), (128, 128, 128))
 
 
-def test_only_the_hot_place_is_coloured(spot: NDArray[np.float32]) -> None:
-    color = _measure_color(_build(spot, stands_out=False).render(GREY))
+def test_only_the_hot_place_is_coloured(build: Build, spot: NDArray[np.float32]) -> None:
+    color = _measure_color(build(spot, stands_out=False).render(GREY))
     assert color[390:450, 120:180].min() > 60
     assert color[:300, 300:600].max() < 3
 
 
-def test_colours_stand_for_points_not_for_ranks(spot: NDArray[np.float32]) -> None:
-    faint = _measure_color(_build(spot / 20.0, stands_out=False).render(GREY))[:600]
+def test_colours_stand_for_points_not_for_ranks(build: Build, spot: NDArray[np.float32]) -> None:
+    faint = _measure_color(build(spot / 20.0, stands_out=False).render(GREY))[:600]
     assert faint.max() < 3, "two points are nothing to shout about, though they are the most there is"
     everywhere = np.full((20, 20), FULL_SCALE_POINTS, dtype=np.float32)
-    assert _measure_color(_build(everywhere, stands_out=False).render(GREY))[:600].min() > 40
+    assert _measure_color(build(everywhere, stands_out=False).render(GREY))[:600].min() > 40
 
 
-def test_box_is_drawn_only_if_the_place_stands_out(spot: NDArray[np.float32]) -> None:
-    without, with_box = (_build(spot, stands_out=flag).render(GREY) for flag in (False, True))
+def test_box_is_drawn_only_if_the_place_stands_out(build: Build, spot: NDArray[np.float32]) -> None:
+    without, with_box = (build(spot, stands_out=flag).render(GREY) for flag in (False, True))
     assert np.asarray(without)[:600].min(axis=-1).max() < 255, "nothing on the photo is white"
     assert with_box.getpixel((91, 420)) == (255, 255, 255)  # the box starts at 15 % of 600
     assert with_box.getpixel((300, 100)) == without.getpixel((300, 100))
 
 
-def test_legend_differs_and_stands_below(spot: NDArray[np.float32]) -> None:
-    without, with_box = (_build(spot, stands_out=flag).render(GREY) for flag in (False, True))
+def test_legend_differs_and_stands_below(build: Build, spot: NDArray[np.float32]) -> None:
+    without, with_box = (build(spot, stands_out=flag).render(GREY) for flag in (False, True))
     for picture in (without, with_box):
         assert picture.width == 600
         assert picture.height > 660
@@ -71,8 +69,10 @@ def test_legend_differs_and_stands_below(spot: NDArray[np.float32]) -> None:
 
 
 @pytest.mark.parametrize("size", [(60, 900), (900, 60), (40, 30), (4000, 3000)])
-def test_any_photo_gives_a_picture_of_sensible_size(spot: NDArray[np.float32], size: tuple[int, int]) -> None:
-    picture = _build(spot, stands_out=True, size=size).render(Image.new("RGB", size, (90, 120, 60)))
+def test_any_photo_gives_a_picture_of_sensible_size(
+    build: Build, spot: NDArray[np.float32], size: tuple[int, int]
+) -> None:
+    picture = build(spot, stands_out=True, size=size).render(Image.new("RGB", size, (90, 120, 60)))
     assert 360 <= picture.width <= 1200
     assert picture.height <= 1600
     legend = np.asarray(picture.convert("L"))[-100:]
@@ -80,15 +80,15 @@ def test_any_photo_gives_a_picture_of_sensible_size(spot: NDArray[np.float32], s
     assert (legend[:, -1] == 255).all(), "and nothing of it is cut off"
 
 
-def test_the_photo_is_left_alone_and_any_mode_is_taken(spot: NDArray[np.float32]) -> None:
+def test_the_photo_is_left_alone_and_any_mode_is_taken(build: Build, spot: NDArray[np.float32]) -> None:
     grey = Image.new("L", (600, 600), 128)
     before = grey.tobytes()
-    explanation = _build(spot, stands_out=True)
+    explanation = build(spot, stands_out=True)
     assert explanation.render(grey).tobytes() == explanation.render(GREY).tobytes()
     assert grey.tobytes() == before
 
 
-def test_points_are_those_of_the_attribute(spot: NDArray[np.float32]) -> None:
-    explanation = _build(spot, stands_out=True)
+def test_points_are_those_of_the_attribute(build: Build, spot: NDArray[np.float32]) -> None:
+    explanation = build(spot, stands_out=True)
     assert explanation.points == 64.0
     assert replace(explanation, attribute="quality").points == 71.0

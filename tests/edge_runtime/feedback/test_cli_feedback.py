@@ -16,6 +16,7 @@ from PIL import Image
 from edge_runtime import PhotoScorer, Score
 from edge_runtime.feedback import FeedbackStore
 from edge_runtime.gate.policy import load_policy
+from edge_runtime.result import ModelInfo
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -102,9 +103,7 @@ def test_recalibrate_writes_a_policy_that_the_gate_takes(
         for number in range(60):
             data = photo.read_bytes() + number.to_bytes(2, "big")  # what follows the end of a JPEG is not its picture
             quality = 30.0 + number
-            score = build_score(quality, model=sha256[:1])
-            model = type(score.model)(score.model.name, "1", sha256, "none")
-            score = type(score)(**{**{f: getattr(score, f) for f in score.__slots__}, "model": model})
+            score = build_score(quality, model=ModelInfo("built", "1", sha256, "none"))
             store.add(data, score, "accept" if quality >= 75 else "review" if quality >= 50 else "reject")
     output = tmp_path / "policy.toml"
     few = run_command("feedback", "recalibrate", "--store", place, "-o", output, "--min-count", "61")

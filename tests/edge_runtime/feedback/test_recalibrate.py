@@ -20,6 +20,7 @@ from edge_runtime.feedback import (
 )
 from edge_runtime.feedback.recalibrate import FOLDS, _assign_folds
 from edge_runtime.gate.policy import Policy, evaluate, load_policy, parse_policy
+from edge_runtime.result import ModelInfo
 
 BuildCorrection = Callable[..., Correction]
 OWN = """
@@ -180,8 +181,9 @@ def test_one_verdict_one_group_or_two_models(build_correction: BuildCorrection, 
     verdicts = ["accept" if i > 15 else "reject" for i in range(30)]
     with pytest.raises(UsageError, match="one group"):
         recalibrate([build_correction(i, 40.0 + i, v, group="g") for i, v in enumerate(verdicts)], policy)
+    models = [ModelInfo("built", "1", letter * 64, "none") for letter in "ab"]
     with pytest.raises(UsageError, match="2 models"):
-        recalibrate([build_correction(i, 40.0 + i, v, model="ab"[i % 2]) for i, v in enumerate(verdicts)], policy)
+        recalibrate([build_correction(i, 40.0 + i, v, model=models[i % 2]) for i, v in enumerate(verdicts)], policy)
 
 
 def test_a_group_is_held_out_as_a_whole(build_correction: BuildCorrection, policy: Policy) -> None:
