@@ -26,6 +26,7 @@ from edge_runtime.views import make_view
 __all__ = ["Photo", "PhotoScorer", "attempt", "each", "name_photo"]
 
 Photo: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image | NDArray[np.uint8]"
+_Photo = TypeVar("_Photo", bound=Photo)
 _Result = TypeVar("_Result")
 
 
@@ -230,7 +231,7 @@ class PhotoScorer:
         return Label(labels[best] if probability >= self.contract.unknown_below else "unknown", probability)
 
 
-def attempt(action: Callable[[Photo], _Result], photo: Photo, index: int = 0) -> _Result | ScoreFailure:
+def attempt(action: Callable[[_Photo], _Result], photo: _Photo, index: int = 0) -> _Result | ScoreFailure:
     """What ``action`` says of a photo; if it raises InputError, a ScoreFailure with the path, or "#index"."""
     try:
         return action(photo)
@@ -238,7 +239,7 @@ def attempt(action: Callable[[Photo], _Result], photo: Photo, index: int = 0) ->
         return ScoreFailure(name_photo(photo, index), error)
 
 
-def each(action: Callable[[Photo], _Result], photos: Iterable[Photo]) -> Iterator[_Result | ScoreFailure]:
+def each(action: Callable[[_Photo], _Result], photos: Iterable[_Photo]) -> Iterator[_Result | ScoreFailure]:
     """:func:`attempt` on photo after photo, lazily."""
     for index, photo in enumerate(photos):
         yield attempt(action, photo, index)

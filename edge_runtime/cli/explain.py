@@ -15,13 +15,13 @@ from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import Column, build_writer
 from edge_runtime.contract import ATTRIBUTE_NAMES, ViewSpec
 from edge_runtime.decode import decode_photo
-from edge_runtime.errors import InputError
 from edge_runtime.explain import DEFAULT_BUDGET_MS, Explainer
 from edge_runtime.explain.output import plan_outputs, write_picture
 from edge_runtime.gate.policy import load_policy
 from edge_runtime.interpreter import quiet_native_log
 from edge_runtime.originals import Originals
 from edge_runtime.result import ScoreFailure
+from edge_runtime.scorer import attempt
 
 __all__ = ["add_command", "run_explain"]
 
@@ -107,22 +107,22 @@ def run_explain(options: argparse.Namespace) -> int:
         explainer = Explainer.from_file(options.model, options.threads)
     names = [entry.path if isinstance(entry, ScoreFailure) else entry for entry in inputs]
     writer = build_writer(options.format, sys.stdout, EXPLAIN_COLUMNS, names)
+
+    def explain(photo: str) -> dict[str, Any]:
+        explanation = explainer.explain(
+            photo, options.attribute, policy=policy, budget_ms=options.budget_ms, grid=options.grid
+        )
+        output = outputs.get(photo)
+        if output is not None:
+            picture = explanation.render(decode_photo(photo, DRAWN_VIEW).image)
+            write_picture(picture, output, force=options.force)
+        return {**explanation.to_dict(), "output": None if output is None else str(output)}
+
     failed = 0
     with explainer, ProgressBar(len(inputs)) as progress:
         for entry in inputs:
-            if isinstance(entry, ScoreFailure):
-                record = entry.to_dict()
-            else:
-                try:
-                    explanation = explainer.explain(
-                        entry, options.attribute, policy=policy, budget_ms=options.budget_ms, grid=options.grid
-                    )
-                    if entry in outputs:
-                        picture = explanation.render(decode_photo(entry, DRAWN_VIEW).image)
-                        write_picture(picture, outputs[entry], force=options.force)
-                    record = {**explanation.to_dict(), "output": str(outputs[entry]) if entry in outputs else None}
-                except InputError as error:
-                    record = ScoreFailure(entry, error).to_dict()
+            outcome = entry if isinstance(entry, ScoreFailure) else attempt(explain, entry)
+            record = outcome.to_dict() if isinstance(outcome, ScoreFailure) else outcome
             failed += "error" in record
             writer.write(record)
             progress.advance()

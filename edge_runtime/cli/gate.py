@@ -5,20 +5,22 @@ from __future__ import annotations
 import argparse
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from edge_runtime.cli.inputs import expand_paths
-from edge_runtime.cli.options import add_photo_options, add_rule_options, load_detectors
+from edge_runtime.cli.options import add_jobs_option, add_photo_options, add_rule_options, load_detectors
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import SCORE_COLUMNS, Column, build_writer
+from edge_runtime.cli.work import work_through
 from edge_runtime.gate import Gate
 from edge_runtime.gate.catalogue import load_catalogue
 from edge_runtime.interpreter import quiet_native_log
 from edge_runtime.models import find_model
 from edge_runtime.printable import blank_unprintable
 from edge_runtime.result import ScoreFailure
-from edge_runtime.scorer import PhotoScorer, attempt
+from edge_runtime.scorer import PhotoScorer
 
 __all__ = ["EXIT_REJECTED", "add_command", "run_gate"]
 
@@ -54,6 +56,7 @@ def add_command(commands: Any) -> None:
         "interpreter, 3 a photo was rejected (also if other inputs failed).",
     )
     add_photo_options(parser)
+    add_jobs_option(parser)
     add_rule_options(parser)
     parser.set_defaults(run=run_gate)
 
@@ -67,18 +70,14 @@ def run_gate(options: argparse.Namespace) -> int:
     Raises:
         ModelError, PolicyError, RuntimeUnavailableError, UsageError: nothing can be judged at all.
     """
-    with quiet_native_log():
-        scorer = PhotoScorer.from_file(find_model(options.model), options.threads)
-    detectors = load_detectors(options)
-    gate = Gate(scorer, options.policy, options.rules, language=options.language, detectors=detectors)
+    gate, scorer = _build_gate(options)
     inputs = list(expand_paths(options.paths, is_recursive=options.recursive))
     names = [entry.path if isinstance(entry, ScoreFailure) else entry for entry in inputs]
     writer = build_writer(options.format, sys.stdout, GATE_COLUMNS, names)
     counts = dict.fromkeys(("accept", "review", "reject", "failed"), 0)
     with scorer, ProgressBar(len(inputs)) as progress:
-        for entry in inputs:
-            outcome = entry if isinstance(entry, ScoreFailure) else attempt(gate.judge, entry)
-            record = outcome.to_dict()
+        for outcome in work_through(inputs, partial(_judge, gate), partial(_build_action, options), options.jobs):
+            record = outcome.to_dict() if isinstance(outcome, ScoreFailure) else outcome
             counts[record.get("verdict", "failed")] += 1
             writer.write(record)
             if options.format == "table":
@@ -90,6 +89,22 @@ def run_gate(options: argparse.Namespace) -> int:
         packs = "".join(f", {pack.title} rules of {pack.as_of}" for pack in gate.packs)
         print(f"{summary} (policy {gate.policy.name}{packs})", file=sys.stderr)
     return EXIT_REJECTED if counts["reject"] else 1 if counts["failed"] else 0
+
+
+def _build_gate(options: argparse.Namespace) -> tuple[Gate, PhotoScorer]:
+    with quiet_native_log():
+        scorer = PhotoScorer.from_file(find_model(options.model), options.threads)
+    detectors = load_detectors(options)
+    return Gate(scorer, options.policy, options.rules, language=options.language, detectors=detectors), scorer
+
+
+def _build_action(options: argparse.Namespace) -> Callable[[str], dict[str, Any]]:
+    """What each process of ``--jobs`` does."""
+    return partial(_judge, _build_gate(options)[0])
+
+
+def _judge(gate: Gate, path: str) -> dict[str, Any]:
+    return gate.judge(path).to_dict()
 
 
 def _count_passed(record: Mapping[str, Any]) -> str:

@@ -11,7 +11,14 @@ from edge_runtime.gate.catalogue import LANGUAGES
 from edge_runtime.gate.overlay import OverlayDetector
 from edge_runtime.models import DEFAULT_MODEL
 
-__all__ = ["add_photo_options", "add_rule_options", "load_detectors", "read_count", "writes_to_folder"]
+__all__ = [
+    "add_jobs_option",
+    "add_photo_options",
+    "add_rule_options",
+    "load_detectors",
+    "read_count",
+    "writes_to_folder",
+]
 
 
 def add_photo_options(parser: argparse.ArgumentParser, *, has_format: bool = True) -> None:
@@ -30,6 +37,13 @@ def add_photo_options(parser: argparse.ArgumentParser, *, has_format: bool = Tru
             "--format", choices=("table", "jsonl", "csv"), default="table", help="output (default: %(default)s)"
         )
     parser.add_argument("--recursive", action="store_true", help="look into folders inside folders, too")
+
+
+def add_jobs_option(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--jobs``."""
+    parser.add_argument(
+        "--jobs", type=read_count(1), default=1, metavar="N", help="processes that share the photos (default: 1)"
+    )
 
 
 def add_rule_options(parser: argparse.ArgumentParser) -> None:

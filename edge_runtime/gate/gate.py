@@ -130,11 +130,27 @@ class Gate:
             InputError: the photo cannot be read or decoded.
             UsageError: the scorer is closed.
         """
-        decoded: DecodedPhoto | None = None
         if self._needs_pixels:
-            score, decoded = self._scorer.score_and_decode(photo, color_order)
-        else:
-            score = self._scorer.score(photo, color_order)
+            return self.judge_and_decode(photo, color_order)[0]
+        return self._decide(photo, self._scorer.score(photo, color_order), None)
+
+    def judge_and_decode(self, photo: Photo, color_order: str = "rgb") -> tuple[GateResult, DecodedPhoto]:
+        """Decides about one photo and hands out its picture, too, for those who show it.
+
+        Args and errors are those of :meth:`judge`; so is the result.
+        """
+        score, decoded = self._scorer.score_and_decode(photo, color_order)
+        return self._decide(photo, score, decoded), decoded
+
+    def judge_many(self, photos: Iterable[Photo], color_order: str = "rgb") -> Iterator[GateResult | ScoreFailure]:
+        """Decides about photos one after another, lazily and in order; one that fails does not stop the others.
+
+        Yields:
+            A GateResult, or a ScoreFailure with the path (or "#index") and the error.
+        """
+        return each(lambda photo: self.judge(photo, color_order), photos)
+
+    def _decide(self, photo: Photo, score: Score, decoded: DecodedPhoto | None) -> GateResult:
         started = perf_counter()
         verdict = evaluate(score, self.policy, self.language)
         outcomes = []
@@ -163,14 +179,6 @@ class Gate:
             self.policy.name,
             1e3 * (perf_counter() - started),
         )
-
-    def judge_many(self, photos: Iterable[Photo], color_order: str = "rgb") -> Iterator[GateResult | ScoreFailure]:
-        """Decides about photos one after another, lazily and in order; one that fails does not stop the others.
-
-        Yields:
-            A GateResult, or a ScoreFailure with the path (or "#index") and the error.
-        """
-        return each(lambda photo: self.judge(photo, color_order), photos)
 
     def _check(self, evidence: Evidence) -> Iterator[tuple[RulePack, RuleOutcome]]:
         today = self._today or date.today()

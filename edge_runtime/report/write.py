@@ -93,15 +93,15 @@ def write_report(
     output = OutputFile(out, force=force)
     with output, Collection(output.path, max_thumbnails, heat_maps) as collection:
         for photo in photos:
-            outcome = photo if isinstance(photo, ScoreFailure) else attempt(gate.judge, os.fspath(photo))
-            record = outcome.to_dict()
+            outcome = photo if isinstance(photo, ScoreFailure) else attempt(gate.judge_and_decode, os.fspath(photo))
+            record = outcome.to_dict() if isinstance(outcome, ScoreFailure) else outcome[0].to_dict()
             if on_record is not None:
                 on_record(record)
-            if "error" in record:
+            if isinstance(outcome, ScoreFailure):
                 collection.add_failure(record)
             else:
                 wants_one = collection.wants_thumbnail(record)
-                collection.add(record, make_thumbnail(record["path"]) if wants_one else None)
+                collection.add(record, make_thumbnail(outcome[1]) if wants_one else None)
         if explainer is not None:
             _draw_heat_maps(collection, explainer, gate.policy)
         page.write(output, collection, title)

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from edge_runtime import PhotoScorer
+from edge_runtime.decode import DecodedPhoto, decode
 from edge_runtime.errors import DecodeError
 from edge_runtime.gate import Gate, GateResult
 from edge_runtime.gate.policy import evaluate
@@ -32,7 +33,7 @@ class KnownGate(Gate):
         super().__init__(scorer, language=language)
         self._model_result = model_result
 
-    def judge(self, photo: Any, color_order: str = "rgb") -> GateResult:
+    def judge_and_decode(self, photo: Any, color_order: str = "rgb") -> tuple[GateResult, DecodedPhoto]:
         """See the class."""
         name = Path(photo).name
         if name.startswith("broken"):
@@ -47,7 +48,8 @@ class KnownGate(Gate):
             category=Label(label, 0.9),
         )
         verdict = evaluate(score, self.policy, self.language)
-        return replace(self._model_result, score=score, decision=verdict.decision, reasons=verdict.reasons)
+        result = replace(self._model_result, score=score, decision=verdict.decision, reasons=verdict.reasons)
+        return result, decode(photo)
 
 
 @pytest.fixture(scope="session")

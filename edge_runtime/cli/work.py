@@ -1,0 +1,39 @@
+"""Inputs to outcomes, in this process or in several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from edge_runtime.result import ScoreFailure
+from edge_runtime.scorer import each
+
+__all__ = ["work_through"]
+
+_Result = TypeVar("_Result")
+
+
+def work_through(
+    inputs: Sequence[str | ScoreFailure],
+    action: Callable[[str], _Result],
+    build: Callable[[], Callable[[str], _Result]],
+    jobs: int,
+) -> Iterator[_Result | ScoreFailure]:
+    """What the action says of input after input.
+
+    Args:
+        inputs: paths; a ScoreFailure among them is its own outcome.
+        action: for this process, where ``jobs`` is 1.
+        build: makes the same action in each process otherwise, as ``each_in_processes`` wants it.
+        jobs: processes.
+    """
+    paths = (entry for entry in inputs if isinstance(entry, str))
+    outcomes: Iterator[_Result | ScoreFailure]
+    if jobs == 1:
+        outcomes = each(action, paths)
+    else:
+        from edge_runtime.parallel import each_in_processes
+
+        outcomes = each_in_processes(build, paths, jobs)
+    for entry in inputs:
+        yield entry if isinstance(entry, ScoreFailure) else next(outcomes)
