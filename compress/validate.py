@@ -30,6 +30,7 @@ PAIR_FAULTS = {
     "noisy": Degradation("sensor_noise", 0.5, 1),
     "dark": Degradation("underexposed", 0.5, 1),
     "washed out": Degradation("low_contrast", 0.5, 1),
+    "discoloured": Degradation("white_balance", 0.5, 1),
 }
 _PRODUCT_SOURCES = ("Flipkart1050", "Magento2Sample", "ClothingDataset")
 
@@ -130,11 +131,13 @@ def _compare_pairs(path: Path, photos: Sequence[Photo], limit: int) -> dict[str,
 
     Returns:
         ``wins``: share of pairs in which the original has the higher quality. ``culprits``: share of degraded versions
-        whose attribute that the fault lowers fell more than any other.
+        whose attribute that the fault lowers fell more than any other. ``falls``: by how many points that attribute
+        fell, on average; the faults are half of the worst.
     """
     products = _thin_out([photo for photo in photos if photo.source in _PRODUCT_SOURCES], min(limit, 200) or 200)
     wins: dict[str, list[bool]] = {fault: [] for fault in PAIR_FAULTS}
     culprits: dict[str, list[bool]] = {fault: [] for fault in PAIR_FAULTS}
+    falls: dict[str, list[float]] = {fault: [] for fault in PAIR_FAULTS}
     with PhotoScorer.from_file(path) as scorer:
         for photo in track(products, "pairs"):
             image = np.asarray(decode_photo(photo.path).image)
@@ -145,10 +148,16 @@ def _compare_pairs(path: Path, photos: Sequence[Photo], limit: int) -> dict[str,
                 before, after = original.attributes.to_dict(), degraded.attributes.to_dict()
                 losses = {name: before[name] - after[name] for name in before}
                 culprits[fault].append(max(losses, key=lambda name: losses[name]) == KINDS[degradation.kind])
-    return {"photos": len(products), "wins": _average(wins), "culprits": _average(culprits)}
+                falls[fault].append(losses[KINDS[degradation.kind]])
+    return {
+        "photos": len(products),
+        "wins": _average(wins),
+        "culprits": _average(culprits),
+        "falls": _average(falls),
+    }
 
 
-def _average(results: Mapping[str, Sequence[bool]]) -> dict[str, float]:
+def _average(results: Mapping[str, Sequence[float]]) -> dict[str, float]:
     shares = {fault: float(np.mean(values)) for fault, values in results.items() if values}
     return {"all": float(np.mean(list(shares.values()))), **shares} if shares else {}
 
@@ -215,6 +224,8 @@ def format_report(report: dict[str, Any]) -> str:
     for key, title in (("wins", "good beats degraded"), ("culprits", "the right attribute fell most")):
         shown = ", ".join(f"{fault} {100 * share:.1f} %" for fault, share in pairs[key].items())
         lines.append(f"{title} on {pairs['photos']} product photos: {shown or 'none there'}")
+    shown = ", ".join(f"{fault} {points:.0f}" for fault, points in pairs["falls"].items())
+    lines.append(f"points that it fell by: {shown or 'none there'}")
     for head, values in report["labels"].items():
         lines.append(
             f"{head}: accuracy {100 * values['accuracy']:.1f} % of {values['photos']}, "

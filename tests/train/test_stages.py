@@ -146,6 +146,10 @@ def test_labels_hold_every_view_with_what_is_known_and_taught(chain: Chain) -> N
     assert is_original[:COUNT].all() and not is_original[COUNT:].any()
     known, taught = labels.targets["quality"].T
     assert np.isnan(known[~is_original]).all() and np.isfinite(taught).all()
+    known_attributes, taught_attributes = np.split(labels.targets["attributes"], 2, axis=1)
+    is_known = np.isfinite(known_attributes)
+    assert is_known[~is_original].any() and not is_known.all() and np.isfinite(taught_attributes).all()
+    np.testing.assert_array_equal(taught_attributes[is_known], known_attributes[is_known])
     rows = labels.select_rated("validation")
     assert set(labels.sides[rows]) == {"validation"} and is_original[rows].all() and len(rows) == 8
     for row in rows:
