@@ -72,6 +72,8 @@ def run_watch(options: argparse.Namespace) -> int:
                 f"--best-shot keeps the best of one source, and there are {len(named)}; run one watch for each"
             )
         best = BestShotFile(options.best_shot, max(10, round(1e3 * options.best_seconds)), force=options.force)
+    if options.relearn and options.monitor is None:
+        raise UsageError("--relearn is for --monitor, and there is none; add --monitor FILE.toml or leave it out")
     with quiet_native_log():
         scorer = PhotoScorer.from_file(find_model(options.model), options.threads)
     with scorer, ExitStack() as stack:
@@ -126,7 +128,7 @@ def _open_monitor(options: argparse.Namespace, named: list[tuple[str | None, str
     config = load_monitor_config(options.monitor)
     for name, text in named:
         config.find_regions(name or parse_source(text).name)  # now, and not when its first frame comes
-    return Monitor(config, scorer)
+    return Monitor(config, scorer, relearns=options.relearn)
 
 
 def _build_source(

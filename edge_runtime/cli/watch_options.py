@@ -39,6 +39,7 @@ def add_watch_options(parser: argparse.ArgumentParser) -> None:
     add("--force", action="store_true", help="replace the file of --best-shot")
 
     add("--monitor", type=Path, metavar="FILE.toml", help="print events of a shelf monitor instead of scores")
+    add("--relearn", action="store_true", help="with --monitor: learn anew what is usual, since a shelf was built anew")
 
     source = parser.add_argument_group("sources")
     add = source.add_argument

@@ -107,15 +107,20 @@ class TomlTable:
             raise self.fault(f"{key} is {value!r}; {find_near(value, known)}")
         return value
 
-    def choices(self, key: str, known: Collection[str]) -> tuple[str, ...]:
-        """A list of ``known`` words; empty where it is missing."""
+    def texts(self, key: str, example: str = "...") -> tuple[str, ...]:
+        """A list of texts; empty where it is missing."""
         values = self._values.get(key, [])
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-            raise self.fault(f"{key} is {values!r}; write a list of texts, as in {key} = [{', '.join(known)[:40]}]")
+            raise self.fault(f"{key} is {values!r}; write a list of texts, as in {key} = [{example}]")
+        return tuple(values)
+
+    def choices(self, key: str, known: Collection[str]) -> tuple[str, ...]:
+        """A list of ``known`` words; empty where it is missing."""
+        values = self.texts(key, ", ".join(known)[:40])
         for value in values:
             if value not in known:
                 raise self.fault(f"{key} holds {value!r}; {find_near(value, known)}")
-        return tuple(values)
+        return values
 
     def flag(self, key: str) -> bool:
         """true or false; false where it is missing."""

@@ -75,9 +75,15 @@ class CameraMonitor:
         self._scored_ms = 0
         self._is_failing = False
         self._kept: dict[str, Any] | None = None
+        self._relearns = False
 
-    def feed(self, item: Frame | Interruption, totals: CameraTotals) -> Iterator[CameraStep]:
+    def feed(self, item: Frame | Interruption, totals: CameraTotals, *, is_judged: bool = True) -> Iterator[CameraStep]:
         """Takes a frame or an interruption in; yields what opens or closes by it.
+
+        Args:
+            item: see ``Monitor.feed``.
+            totals: counts are added to it.
+            is_judged: whether regions are looked at; the signal always is.
 
         Raises:
             FrameError: the first frame is smaller than a region's box needs.
@@ -106,7 +112,16 @@ class CameraMonitor:
             # On average the interval, whatever the camera's own is.
             due_ms = now_ms if self._due_ms is None or is_gap else max(self._due_ms, now_ms - self._config.interval_ms)
             self._due_ms = due_ms + self._config.interval_ms
-            yield from self._examine(item, now_ms, totals)
+            if is_judged:
+                yield from self._examine(item, now_ms, totals)
+            else:
+                self._rest(now_ms)
+
+    def _rest(self, now_ms: int) -> None:
+        self._samples = None
+        self._detector.forget()
+        for region in self.regions:
+            region.rest(now_ms)
 
     def find_box(self, region: RegionMonitor) -> Box | None:
         """A region's box in the newest frame."""
@@ -124,9 +139,15 @@ class CameraMonitor:
             "regions": {region.config.name: region.to_dict(now_ms) for region in self.regions},
         }
 
-    def restore(self, kept: dict[str, Any]) -> None:
-        """Takes up what ``to_dict`` gave, once the first frame tells where the new stream's time begins."""
+    def restore(self, kept: dict[str, Any], *, relearns: bool = False) -> None:
+        """Takes up what ``to_dict`` gave, once the first frame tells where the new stream's time begins.
+
+        Args:
+            kept: see there.
+            relearns: without what was usual.
+        """
         self._kept = kept
+        self._relearns = relearns
 
     def _take_up(self, now_ms: int) -> None:
         kept, self._kept = self._kept or {}, None
@@ -141,6 +162,8 @@ class CameraMonitor:
             for region in self.regions:
                 if region.config.name in kept["regions"]:
                     region.restore(kept["regions"][region.config.name], now_ms)
+                if self._relearns:
+                    region.relearn()
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             logger.warning("camera %s: what was kept of it cannot be read (%s); it is learnt anew", self.name, error)
 

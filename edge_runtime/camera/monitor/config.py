@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from edge_runtime.camera.monitor.hours import OpeningHours, parse_hours
 from edge_runtime.camera.monitor.kinds import EVENT_KINDS, RULES, EventKind, KindRule
 from edge_runtime.camera.monitor.regions import RegionConfig, read_regions
 from edge_runtime.errors import PolicyError, SourceError
@@ -92,6 +93,7 @@ class MonitorConfig:
         smoothing_s: window of the median.
         ema_s: time constant of an exponential mean of the medians; 0: none.
         log_mb: size of the event log before it is put aside; three such files are kept.
+        hours: when regions are judged; None: always. The signal is watched at all times.
         regions: at least one.
         rules: by kind.
         baseline, evidence: see there.
@@ -104,6 +106,7 @@ class MonitorConfig:
     smoothing_s: float = 2.0
     ema_s: float = 0.0
     log_mb: float = 10.0
+    hours: OpeningHours | None = None
     regions: tuple[RegionConfig, ...] = (RegionConfig(),)
     rules: Mapping[EventKind, KindRule] = field(default_factory=lambda: dict(RULES))
     baseline: BaselineConfig = field(default_factory=BaselineConfig)
@@ -158,7 +161,7 @@ def _read(top: TomlTable, regions: tuple[RegionConfig, ...], base: Path) -> Moni
         raise top.fault(f"schema is not {CONFIG_SCHEMA}; this version of photogate reads no other")
     usual = MonitorConfig()
     table = top.optional_table("monitor")
-    table.check_keys(("folder", "interval_ms", "max_gap_s", "smoothing_s", "ema_s", "log_mb"))
+    table.check_keys(("folder", "interval_ms", "max_gap_s", "smoothing_s", "ema_s", "log_mb", "hours"))
     folder = table.optional_text("folder")
     return MonitorConfig(
         folder=None if folder is None else base / Path(folder).expanduser(),
@@ -167,6 +170,7 @@ def _read(top: TomlTable, regions: tuple[RegionConfig, ...], base: Path) -> Moni
         smoothing_s=_number(table, "smoothing_s", usual.smoothing_s, 0, 600, "seconds"),
         ema_s=_number(table, "ema_s", usual.ema_s, 0, 600, "seconds"),
         log_mb=_number(table, "log_mb", usual.log_mb, 0.01, 10_000, "megabytes"),
+        hours=_read_hours(table) if "hours" in table else None,
         regions=regions,
         rules=_read_rules(top.optional_table("events")),
         baseline=_read_baseline(top.optional_table("baseline")),
@@ -178,6 +182,18 @@ def _read(top: TomlTable, regions: tuple[RegionConfig, ...], base: Path) -> Moni
 
 def _number(table: TomlTable, key: str, usual: float, low: float, high: float, unit: str) -> float:
     return table.number(key, low, high, unit) if key in table else usual
+
+
+def _read_hours(table: TomlTable) -> OpeningHours:
+    texts = table.texts("hours", '"Mon-Sat 08:00-20:00"')
+    if not texts:
+        raise table.fault("hours is empty: nothing would ever be judged; leave it out to judge always")
+    try:
+        return parse_hours(texts)
+    except ValueError as error:
+        raise table.fault(
+            f'hours has {str(error)!r}; write spans such as "08:00-20:00", "Mon-Sat 08:00-20:00" or "Fri 22:00-02:00"'
+        ) from error
 
 
 def _read_rules(table: TomlTable) -> dict[EventKind, KindRule]:

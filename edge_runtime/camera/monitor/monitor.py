@@ -47,6 +47,7 @@ class Monitor:
         scorer: FrameScorer,
         *,
         sinks: Sequence[Sink] | None = None,
+        relearns: bool = False,
         wall_clock_ms: Callable[[], int] | None = None,
     ) -> None:
         """Reads the state and opens the sinks.
@@ -55,6 +56,7 @@ class Monitor:
             config: of ``load_monitor_config``, or made.
             scorer: a PhotoScorer; it stays the caller's, and is used in the threads that feed, by one at a time.
             sinks: instead of those that the configuration asks for; the monitor closes them.
+            relearns: forget what was usual before, and learn it anew; open events stay.
             wall_clock_ms: milliseconds since 1970, for labels and the day; the system's clock otherwise.
 
         Raises:
@@ -63,6 +65,7 @@ class Monitor:
         """
         self.config = config
         self._scorer = scorer
+        self._relearns = relearns
         self._wall_clock_ms = wall_clock_ms or (lambda: time.time_ns() // 1_000_000)
         self._lock = RLock()
         self._cameras: dict[str, CameraMonitor] = {}
@@ -106,7 +109,8 @@ class Monitor:
             before_ms, examined = watched.now_ms, totals.examined
             had_baseline = [region.baseline is not None for region in watched.regions]
             events: list[Event] = []
-            for step in watched.feed(item, totals):
+            is_judged = self.config.hours is None or self.config.hours.are_open(wall_ms)
+            for step in watched.feed(item, totals, is_judged=is_judged):
                 event = self._build_event(watched, step, item, wall_ms)
                 totals.find_region(event.region).events.setdefault(event.kind, 0)
                 if event.state == "opened":
@@ -178,7 +182,7 @@ class Monitor:
         watched = CameraMonitor(name, self.config, self._scorer)
         kept = self._state.get("cameras", {}).get(name)
         if kept is not None:
-            watched.restore(kept)
+            watched.restore(kept, relearns=self._relearns)
         self._cameras[name] = watched
         return watched
 

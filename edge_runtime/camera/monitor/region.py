@@ -95,10 +95,16 @@ class RegionMonitor:
 
     def skip(self) -> None:
         """Says that the signal was lost: what comes next is not compared with what was before."""
-        self._before = None
+        self._before = self._newest_ms = None
         self._quality.clear()
         for smoother in self._smoothers.values():
             smoother.clear()
+
+    def rest(self, timestamp_ms: int) -> None:
+        """Says that nobody wants to know: nothing opens, closes or is learnt, and what had begun begins anew."""
+        self.skip()
+        for state in self.states.values():
+            state.update(None, timestamp_ms)
 
     def relearn(self) -> None:
         """Forgets what is usual, for example since the shelf was built anew, and learns again."""

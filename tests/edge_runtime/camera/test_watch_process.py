@@ -180,6 +180,7 @@ def test_unchanged_frames_are_scored_again_only_if_asked_to(
         ["a=.", "a=.."],
         ["a=.", "b=..", "--best-shot", "x.jpg"],
         [".", "--monitor", "none.toml"],
+        [".", "--relearn"],
         ["-", "--pixel-format", "nv12"],
     ],
 )

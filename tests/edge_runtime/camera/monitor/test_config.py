@@ -19,6 +19,7 @@ max_gap_s = 30
 smoothing_s = 3
 ema_s = 1.5
 log_mb = 2
+hours = ["Mon-Sat 08:00-20:00"]
 [[region]]
 name = "cereals"
 camera = "aisle 3"
@@ -69,6 +70,7 @@ def test_everything_it_may_say_is_understood(tmp_path: Path) -> None:
         1.5,
         2,
     )
+    assert config.hours is not None and len(config.hours.spans) == 6
     assert config.cameras == ("aisle 3",)
     assert [region.name for region in config.find_regions("aisle 3")] == ["cereals", "all"]
     assert [region.name for region in config.find_regions("door")] == ["all"]
@@ -101,6 +103,9 @@ def test_next_to_nothing_is_enough_and_opens_no_connection() -> None:
         ("schema = 2", "schema is not 1"),
         ("schema = 1\n[monitr]", "did you mean 'monitor'"),
         ("schema = 1\n[monitor]\nintervall_ms = 3", "did you mean 'interval_ms'"),
+        ('schema = 1\n[monitor]\nhours = ["8-20"]', "'8-20'; write spans such as"),
+        ("schema = 1\n[monitor]\nhours = []", "nothing would ever be judged"),
+        ("schema = 1\n[monitor]\nhours = 8", "write a list of texts"),
         ("schema = 1\n[events.blured]\nopen = 1", "did you mean 'blurred'"),
         ("schema = 1\n[events.blurred]\nopens = 1", "did you mean 'open'"),
         ("schema = 1\n[events.blurred]\nopen = 0.9", "close must be above open"),

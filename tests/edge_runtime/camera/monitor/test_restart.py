@@ -75,6 +75,18 @@ def test_another_box_is_learnt_anew(camera: Any, kept: MonitorConfig, stub: Any)
     assert camera.monitor.summary()["cameras"]["aisle"]["regions"]["all"]["is_learning"]
 
 
+def test_what_is_usual_is_learnt_anew_where_that_is_asked_for(camera: Any, kept: MonitorConfig, stub: Any) -> None:
+    camera.monitor = Monitor(kept, stub)
+    camera.watch(15)
+    camera.watch(10, lambda picture: np.roll(picture, 40, 1))
+    camera.picture = np.roll(camera.picture, 40, 1)  # that is where everything stands now
+    restart(camera, kept, stub, relearns=True)
+    assert [event.state for event in camera.watch(15)] == ["closed"]
+    assert camera.watch(10) == []
+    restart(camera, kept, stub)
+    assert [event.kind for event in camera.watch(8, defocus)] == ["blurred"], "once is enough"
+
+
 def test_a_box_is_scaled_after_a_restart_unless_it_was_written_anew(
     camera: Any, kept: MonitorConfig, stub: Any
 ) -> None:
