@@ -12,7 +12,22 @@ from edge_runtime.errors import PhotogateError
 __all__ = ["COMMANDS", "EXIT_USAGE", "main"]
 
 # Modules of benchmarks.cli, in the order of the help.
-COMMANDS = ("run", "accuracy", "best", "explain", "camera", "monitor", "soak")
+COMMANDS = (
+    "run",
+    "accuracy",
+    "thresholds",
+    "best",
+    "explain",
+    "camera",
+    "monitor",
+    "soak",
+    "budgets",
+    "latency",
+    "footprint",
+    "device",
+    "peers",
+    "pareto",
+)
 EXIT_USAGE = 2
 
 

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import os
 import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.fresh_process import build_environment
 from edge_runtime.errors import ModelError, RuntimeUnavailableError
 
 __all__ = ["CLASSICS", "ensure_classic", "export_classic"]
 
 CLASSICS = {"vgg16": "VGG16", "resnet50": "ResNet50"}
-REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def ensure_classic(name: str, width_px: int, height_px: int, cache: Path, timeout_s: float = 600.0) -> Path:
@@ -35,9 +34,8 @@ def ensure_classic(name: str, width_px: int, height_px: int, cache: Path, timeou
     if importlib.util.find_spec("tensorflow") is None:
         raise RuntimeUnavailableError("TensorFlow is not installed: pip install '.[train]'")
     cache.mkdir(parents=True, exist_ok=True)
-    search_path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
     command = [sys.executable, "-m", "benchmarks.classics", name, str(width_px), str(height_px), str(path.resolve())]
-    environment = {**os.environ, "PYTHONPATH": search_path, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+    environment = build_environment(CUDA_VISIBLE_DEVICES="-1", TF_CPP_MIN_LOG_LEVEL="2")
     try:
         done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=timeout_s, check=False)
     except subprocess.TimeoutExpired as error:

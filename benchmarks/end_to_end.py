@@ -1,38 +1,76 @@
-"""From bytes or a frame to a score: where the time goes, and how little of it is not decoding.
+"""From bytes or a frame to a score or a verdict: where the time goes, and how little of it is not decoding.
 
-The 12-megapixel photo is made, not shipped: an example photo enlarged to 4000x3000, with texture and noise on top, as
-smooth enlarged pixels would make a JPEG that is far smaller and faster to decode than a phone's.
+The large photos are made, not shipped: an example photo resized, with texture and noise on top, as smooth enlarged
+pixels would make a JPEG that is far smaller and faster to decode than a phone's.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.comparison import compare_rounds
+from benchmarks.fresh_process import REPOSITORY
 from benchmarks.latency import (
     LatencySummary,
     TurnPlan,
     build_invoke_call,
     build_measure,
+    build_running_clock,
+    compute_profile,
     compute_ratio,
     compute_summary,
     interleave,
+    interleave_rounds,
 )
 from edge_runtime import PhotoScorer
 from edge_runtime.decode import decode_photo
+from edge_runtime.errors import UsageError
+from edge_runtime.gate.policy import Policy, evaluate, load_policy
+from edge_runtime.result import Verdict
 
-__all__ = ["EndToEnd", "build_frame", "build_large_jpeg", "load_source_photo", "measure_end_to_end"]
+__all__ = [
+    "EXAMPLES",
+    "PHOTO_FORMATS",
+    "PHOTO_SIZES_PX",
+    "EndToEnd",
+    "build_frame",
+    "build_large_jpeg",
+    "build_photo",
+    "build_picture",
+    "load_source_photo",
+    "measure_end_to_end",
+    "measure_frames",
+    "measure_verdicts",
+]
 
+EXAMPLES = REPOSITORY / "examples"
 LARGE_SIZE_PX = (4000, 3000)  # the 12 megapixels of most phones' main camera
 FRAME_SIZE_PX = (1280, 720)
+PHOTO_SIZES_PX: Mapping[str, tuple[int, int]] = {
+    "0.3": (640, 480),
+    "2": (1632, 1224),
+    "12": LARGE_SIZE_PX,
+    "48": (8000, 6000),
+}
+"""By megapixels, as phones name them."""
+FRAME_SIZES_PX = ((640, 480), FRAME_SIZE_PX, (1920, 1080))
 STAGES = ("decode", "preprocess", "inference", "total")  # of edge_runtime.result.Timings
 JPEG_QUALITY = 90
+PHOTO_FORMATS: Mapping[str, Mapping[str, Any]] = {
+    "JPEG": {"quality": JPEG_QUALITY},
+    "PNG": {"compress_level": 1},
+    "WebP": {"quality": JPEG_QUALITY, "method": 0},
+}
+BAND_ROWS = 500
 NOISE_SIGMA = 5.0  # of 255; with JPEG_QUALITY this gives 3-5 MB, what phones write at this size
 TEXTURE_SIGMA = 6.0  # of 255, at a quarter of the resolution: grain that survives chroma sub-sampling
 
@@ -91,22 +129,41 @@ def load_source_photo(folder: Path) -> Image.Image:
 
 
 def build_large_jpeg(source: Image.Image) -> bytes:
-    """A 4000x3000 JPEG of ``source`` with texture and noise; the same source gives the same bytes."""
-    width, height = LARGE_SIZE_PX
-    pixels = np.asarray(source.convert("RGB").resize((width, height), Image.Resampling.BICUBIC), dtype=np.float32)
+    """The 12-megapixel JPEG of :func:`build_photo`."""
+    return build_photo(build_picture(source, LARGE_SIZE_PX), "JPEG")
+
+
+def build_picture(source: Image.Image, size_px: tuple[int, int]) -> Image.Image:
+    """``source`` at (width, height), with texture and noise; the same source gives the same pixels."""
+    width, height = size_px
+    pixels = np.array(source.convert("RGB").resize(size_px, Image.Resampling.BICUBIC))
     generator = np.random.default_rng(12)
     coarse = generator.normal(0.0, TEXTURE_SIGMA, (height // 4, width // 4)).astype(np.float32)
-    texture = np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BILINEAR))
-    noise = generator.standard_normal((height, width), dtype=np.float32) * NOISE_SIGMA
-    noisy = pixels + (texture + noise)[..., np.newaxis]
+    texture = np.asarray(Image.fromarray(coarse).resize(size_px, Image.Resampling.BILINEAR))
+    for top in range(0, height, BAND_ROWS):  # as floats, a whole picture of 48 megapixels would take half a gigabyte
+        band = slice(top, min(top + BAND_ROWS, height))
+        noise = generator.standard_normal(texture[band].shape, dtype=np.float32) * NOISE_SIGMA
+        noisy = pixels[band] + (texture[band] + noise)[..., np.newaxis]
+        pixels[band] = np.clip(noisy, 0, 255).astype(np.uint8)
+    return Image.fromarray(pixels)
+
+
+def build_photo(picture: Image.Image, image_format: str) -> bytes:
+    """The bytes of a photo file.
+
+    Args:
+        picture: what is in it.
+        image_format: one of PHOTO_FORMATS. JPEG and WebP at JPEG_QUALITY; PNG and WebP with their encoder's quickest
+            settings, which hardly change the time of decoding.
+    """
     content = io.BytesIO()
-    Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(content, "JPEG", quality=JPEG_QUALITY)
+    picture.save(content, image_format, **PHOTO_FORMATS[image_format])
     return content.getvalue()
 
 
-def build_frame(source: Image.Image) -> NDArray[np.uint8]:
-    """``source`` as a camera frame: RGB uint8 (720, 1280, 3)."""
-    return np.asarray(source.convert("RGB").resize(FRAME_SIZE_PX, Image.Resampling.BICUBIC), dtype=np.uint8)
+def build_frame(source: Image.Image, size_px: tuple[int, int] = FRAME_SIZE_PX) -> NDArray[np.uint8]:
+    """``source`` as a camera frame: RGB uint8 (height, width, 3)."""
+    return np.asarray(source.convert("RGB").resize(size_px, Image.Resampling.BICUBIC), dtype=np.uint8)
 
 
 def measure_end_to_end(model: Path, source: Image.Image, plan: TurnPlan, num_threads: int = 1) -> EndToEnd:
@@ -139,6 +196,78 @@ def measure_end_to_end(model: Path, source: Image.Image, plan: TurnPlan, num_thr
         frame_stages=_summarize_stages(frame_stages, len(samples["frame_total"])),
         **{name: compute_summary(values) for name, values in samples.items()},
     )
+
+
+def measure_verdicts(
+    model: Path, source: Image.Image, megapixels: Sequence[str], formats: Sequence[str], plan: TurnPlan
+) -> list[dict[str, Any]]:
+    """Times the bytes of photos → the default policy's verdict, each beside its decoding alone.
+
+    Args:
+        model: a photogate .tflite file; one thread.
+        source: what the photos are made of.
+        megapixels, formats: out of PHOTO_SIZES_PX and PHOTO_FORMATS; every combination is measured.
+        plan: turns of each.
+
+    Returns:
+        One object a photo: ``megapixels``, ``format``, ``bytes``, ``verdict`` and ``decode`` (latency profiles), and
+        ``verdict_over_decode``, a comparison.
+
+    Raises:
+        ModelError: the model cannot be used.
+        UsageError: Pillow was built without one of the formats.
+    """
+    found = []
+    policy, clock = load_policy(), build_running_clock()
+    with PhotoScorer.from_file(model) as scorer:
+        for size in megapixels:
+            picture = build_picture(source, PHOTO_SIZES_PX[size])
+            for name in formats:
+                try:
+                    photo = build_photo(picture, name)
+                except (OSError, KeyError) as error:
+                    raise UsageError(f"Pillow cannot write {name} here ({error}); leave it out of --formats") from error
+                measures = {
+                    "verdict": build_measure(partial(_decide, scorer, photo, policy), clock),
+                    "decode": build_measure(partial(decode_photo, photo, scorer.contract.view), clock),
+                }
+                rounds = interleave_rounds(measures, plan)
+                described = {"megapixels": size, "format": name, "bytes": len(photo)}
+                found.append({**described, **_profile_against(rounds, "verdict", "decode")})
+    return found
+
+
+def measure_frames(model: Path, source: Image.Image, plan: TurnPlan) -> list[dict[str, Any]]:
+    """Times RGB frames of FRAME_SIZES_PX → the default policy's verdict, each beside the bare invoke; one thread.
+
+    Returns:
+        One object a size: ``size_px``, ``verdict`` and ``invoke`` (latency profiles), and ``verdict_over_invoke``.
+
+    Raises:
+        ModelError: the model cannot be used.
+    """
+    found = []
+    policy, clock = load_policy(), build_running_clock()
+    invoke = build_measure(build_invoke_call(model, 1), clock)
+    with PhotoScorer.from_file(model) as scorer:
+        for size_px in FRAME_SIZES_PX:
+            frame = build_frame(source, size_px)
+            verdict = build_measure(partial(_decide, scorer, frame, policy), clock)
+            rounds = interleave_rounds({"verdict": verdict, "invoke": invoke}, plan)
+            found.append({"size_px": list(size_px), **_profile_against(rounds, "verdict", "invoke")})
+    return found
+
+
+def _decide(scorer: PhotoScorer, photo: bytes | NDArray[np.uint8], policy: Policy) -> Verdict:
+    return evaluate(scorer.score(photo), policy)
+
+
+def _profile_against(rounds: Mapping[str, list[list[float]]], name: str, reference: str) -> dict[str, Any]:
+    """The latency profiles of both, and ``{name}_over_{reference}``, their comparison."""
+    profiles = {
+        key: vars(compute_profile([value for turn in turns for value in turn])) for key, turns in rounds.items()
+    }
+    return {**profiles, f"{name}_over_{reference}": compare_rounds(rounds[name], rounds[reference]).to_json()}
 
 
 def _summarize_stages(stages: Mapping[str, list[float]], counted: int) -> dict[str, LatencySummary]:

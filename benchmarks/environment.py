@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import json
 import os
 import platform
 import subprocess
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 from edge_runtime.errors import RuntimeUnavailableError
 from edge_runtime.interpreter import select_runtime
 
-__all__ = ["collect_environment", "compute_sha256", "read_load_average", "read_timestamp"]
+__all__ = ["collect_environment", "compute_sha256", "describe_options", "read_load_average", "read_timestamp"]
 
 PACKAGES = ("numpy", "pillow", "ai-edge-litert", "tflite-runtime", "tensorflow", "keras", "matplotlib")
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -37,6 +39,12 @@ def collect_environment() -> dict[str, Any]:
         "packages": {name: version for name in PACKAGES if (version := _read_version(name))},
         "source_revision": _read_revision(),
     }
+
+
+def describe_options(options: Any) -> dict[str, Any]:
+    """A benchmark's options, a dataclass, as JSON values; paths become text."""
+    described: dict[str, Any] = json.loads(json.dumps(asdict(options), default=str))
+    return described
 
 
 def read_load_average() -> list[float] | None:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from benchmarks.accuracy import load_part
 from benchmarks.accuracy_report.photos import DEFAULT_TRAINING, load_picture
+from benchmarks.end_to_end import EXAMPLES
 from benchmarks.environment import collect_environment, compute_sha256, read_load_average, read_timestamp
 from benchmarks.explain_patches import PATCH_KINDS, Patch, SpoiltPhoto, spoil_place
 from benchmarks.output_folder import check_output_folder
@@ -33,7 +34,6 @@ DEFAULT_COUNT = 100
 OUTPUT_NAMES = ("explain.json", "explain.png")
 MODES = ("attribute", "default", "quality")
 """What is asked: the attribute that the fault lowers, nothing (the explainer chooses), or the quality."""
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 EXAMPLE_ENDING = "-good.jpg"
 SHEET_PHOTOS, SHEET_COLUMNS, SHEET_WIDTH_PX = 12, 4, 320
 ORIGINALS_EVERY = 4  # turn of the kinds, the photos before they were spoilt are explained, too

@@ -7,6 +7,7 @@ Runs on the device too: needs the runtime and numpy only.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,14 +20,19 @@ from benchmarks.native_model import NativeModel
 
 __all__ = [
     "NOISY_P95_OVER_P50",
+    "LatencyProfile",
     "LatencySummary",
     "Measure",
     "TurnPlan",
     "build_invoke_call",
     "build_measure",
+    "build_running_clock",
+    "compute_profile",
     "compute_ratio",
     "compute_summary",
     "interleave",
+    "interleave_rounds",
+    "read_waited_ns",
 ]
 
 Measure = Callable[[], float]
@@ -71,6 +77,14 @@ class LatencySummary:
         return self.p95_ms > NOISY_P95_OVER_P50 * self.p50_ms
 
 
+@dataclass(frozen=True)
+class LatencyProfile(LatencySummary):
+    """With the tail that a user meets; percentiles as :func:`compute_summary` takes them."""
+
+    p90_ms: float
+    p99_ms: float
+
+
 def compute_summary(samples_ms: Sequence[float]) -> LatencySummary:
     """Median, 95th percentile (linear interpolation between order statistics) and minimum.
 
@@ -81,6 +95,17 @@ def compute_summary(samples_ms: Sequence[float]) -> LatencySummary:
         raise ValueError("no latency samples: nothing was measured")
     p50, p95 = np.percentile(np.asarray(samples_ms, dtype=np.float64), [50.0, 95.0])
     return LatencySummary(float(p50), float(p95), float(min(samples_ms)), len(samples_ms))
+
+
+def compute_profile(samples_ms: Sequence[float]) -> LatencyProfile:
+    """:func:`compute_summary` and the 90th and 99th percentile.
+
+    Raises:
+        ValueError: no samples.
+    """
+    summary = compute_summary(samples_ms)
+    p90, p99 = np.percentile(np.asarray(samples_ms, dtype=np.float64), [90.0, 99.0])
+    return LatencyProfile(**vars(summary), p90_ms=float(p90), p99_ms=float(p99))
 
 
 def compute_ratio(numerator: LatencySummary, denominator: LatencySummary) -> float:
@@ -99,6 +124,34 @@ def build_measure(call: Callable[[], Any], clock_ns: Callable[[], int] = time.pe
     return measure
 
 
+def build_running_clock(schedstat: Path = Path("/proc/thread-self/schedstat")) -> Callable[[], int]:
+    """A clock in nanoseconds that stands still while this thread waits for a processor that others are using.
+
+    For :func:`build_measure` where a machine is shared: time slices of some milliseconds, dealt out in the rhythm of
+    the turns, can make one model look several times as slow as another, round after round. What is waited for
+    otherwise, a lock or a disk, counts. Work that a model leaves to other threads does not wait on this one's account:
+    it is a clock for one thread.
+
+    Args:
+        schedstat: the kernel's account of this thread, its second number being the nanoseconds it has waited to run
+            (Documentation/scheduler/sched-stats.rst). Where there is none, the clock is ``time.perf_counter_ns``.
+    """
+    try:
+        descriptor = os.open(schedstat, os.O_RDONLY)  # stays with the thread that opens it, and until the process ends
+        int(os.pread(descriptor, 100, 0).split()[1])
+    except (OSError, ValueError, IndexError):
+        return time.perf_counter_ns
+    return lambda: time.perf_counter_ns() - int(os.pread(descriptor, 100, 0).split()[1])
+
+
+def read_waited_ns(tasks: Path = Path("/proc/self/task")) -> int | None:
+    """How long the present threads of this process have waited for a processor so far, in all; None where unknown."""
+    try:
+        return sum(int((task / "schedstat").read_text(encoding="ascii").split()[1]) for task in tasks.iterdir())
+    except (OSError, ValueError, IndexError):
+        return None
+
+
 def build_invoke_call(path: Path, num_threads: int) -> Callable[[], None]:
     """The bare ``invoke`` of the model at ``path``, its input filled once with noise.
 
@@ -112,6 +165,14 @@ def build_invoke_call(path: Path, num_threads: int) -> Callable[[], None]:
 
 
 def interleave(measures: Mapping[str, Measure], plan: TurnPlan, warmup_calls: int = 5) -> dict[str, list[float]]:
+    """:func:`interleave_rounds` without the rounds: name → latencies in milliseconds, in the order they were taken."""
+    rounds = interleave_rounds(measures, plan, warmup_calls)
+    return {name: [latency for turn in turns for latency in turn] for name, turns in rounds.items()}
+
+
+def interleave_rounds(
+    measures: Mapping[str, Measure], plan: TurnPlan, warmup_calls: int = 5
+) -> dict[str, list[list[float]]]:
     """Times all ``measures`` in round-robin turns after a warm-up.
 
     A turn's first call is not counted when the turn has several: it brings the model's weights back into the caches
@@ -124,7 +185,7 @@ def interleave(measures: Mapping[str, Measure], plan: TurnPlan, warmup_calls: in
         warmup_calls: uncounted calls of each model first; a slow one makes fewer (its turn's length, at least 2).
 
     Returns:
-        name → latencies in milliseconds, in the order they were taken.
+        name → a list for each round, of the turn's latencies in milliseconds; shorter where a model left early.
     """
     calls_per_turn: dict[str, int] = {}
     for name, measure in measures.items():
@@ -134,14 +195,16 @@ def interleave(measures: Mapping[str, Measure], plan: TurnPlan, warmup_calls: in
             warm_ms = min(warm_ms, measure())
         fastest_ms = max(min(first_ms, warm_ms), 1e-3)
         calls_per_turn[name] = int(np.clip(plan.turn_ms / fastest_ms, 1, plan.max_calls_per_turn))
-    samples: dict[str, list[float]] = {name: [] for name in measures}
+    turns: dict[str, list[list[float]]] = {name: [] for name in measures}
+    used_ms = dict.fromkeys(measures, 0.0)
     for round_number in range(plan.rounds):
         order = list(measures) if round_number % 2 == 0 else list(measures)[::-1]
         for name in order:
-            is_over_budget = sum(samples[name]) > plan.budget_s * 1e3
+            is_over_budget = used_ms[name] > plan.budget_s * 1e3
             if is_over_budget and round_number >= plan.min_rounds:
                 continue
             if calls_per_turn[name] > 1:
                 measures[name]()
-            samples[name].extend(measures[name]() for _ in range(calls_per_turn[name]))
-    return samples
+            turns[name].append([measures[name]() for _ in range(calls_per_turn[name])])
+            used_ms[name] += sum(turns[name][-1])
+    return turns

@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_runtime.errors import ModelError
+from benchmarks.fresh_process import run_python
+from edge_runtime.errors import ModelError, UsageError
 
 __all__ = ["Footprint", "compute_growth_bytes", "measure_footprint", "peak_rss_bytes", "reset_peak_rss", "rss_bytes"]
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 PROC_STATUS = Path("/proc/self/status")
 
 
@@ -79,23 +77,12 @@ def measure_footprint(path: Path, num_threads: int = 1, processes: int = 3, time
 
 
 def _run_child(path: Path, num_threads: int, timeout_s: float) -> Footprint:
-    command = [sys.executable, "-m", "benchmarks.memory", str(path.resolve()), "--threads", str(num_threads)]
-    search_path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
+    arguments = ("-m", "benchmarks.memory", str(path.resolve()), "--threads", str(num_threads))
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            env={**os.environ, "PYTHONPATH": search_path},
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ModelError(f"{path}: loading and calling the model took over {timeout_s:.0f} s") from error
-    if done.returncode != 0:
-        last_line = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-        raise ModelError(f"{path}: cannot be loaded in a fresh process: {last_line}")
-    return Footprint(**json.loads(done.stdout.strip().splitlines()[-1]))
+        output = run_python(arguments, timeout_s=timeout_s)
+    except UsageError as error:
+        raise ModelError(f"{path}: cannot be loaded in a fresh process: {error}") from error
+    return Footprint(**json.loads(output.strip().splitlines()[-1]))
 
 
 def _measure_here(path: Path, num_threads: int) -> Footprint:

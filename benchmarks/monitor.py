@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.environment import collect_environment, read_timestamp
+from benchmarks.environment import collect_environment, describe_options, read_timestamp
 from benchmarks.output_folder import check_output_folder
 from benchmarks.shelf.scenes import INCIDENTS, Incident, IncidentKind, Scene, draw_shelf, write_script
 from edge_runtime.camera.monitor import Event, EventKind, Monitor, MonitorConfig
@@ -118,7 +118,7 @@ def run_monitor(options: MonitorOptions) -> dict[str, Any]:
     result = {
         "schema": 1,
         "created": read_timestamp(),
-        "options": {**asdict(options), "data": [path.name for path in options.data], "out": None, "is_forced": None},
+        "options": {**describe_options(options), "data": [path.name for path in options.data], "out": None},
         "environment": collect_environment(),
         "photos": [name for name, _ in pictures],
         "frames": frames,

@@ -1,4 +1,4 @@
-"""Accuracy against latency as a PNG: up and to the left is better."""
+"""Accuracy against what it costs, time or size, as a PNG: up and to the left is better."""
 
 from __future__ import annotations
 
@@ -13,10 +13,27 @@ from edge_runtime.errors import UsageError
 if TYPE_CHECKING:
     from matplotlib.transforms import Bbox
 
-__all__ = ["PlotPoint", "save_accuracy_latency_plot"]
+__all__ = ["LATENCY_LABEL", "SIZE_LABEL", "Panel", "PlotPoint", "save_accuracy_latency_plot", "save_panels"]
 
-KIND_COLORS = {"teacher": "#7b3294", "photogate": "#0571b0", "nima": "#ca7a02", "classic": "#666666"}
-KIND_LABELS = {"teacher": "teacher", "photogate": "photogate", "nima": "NIMA", "classic": "untrained: latency only"}
+LATENCY_LABEL = "median latency at one thread, ms (log scale)"
+SIZE_LABEL = "size of the file, MB (log scale)"
+
+KIND_COLORS = {
+    "teacher": "#7b3294",
+    "photogate": "#0571b0",
+    "nima": "#ca7a02",
+    "classic": "#666666",
+    "measure": "#4d7a27",
+    "baseline": "#b2432f",
+}
+KIND_LABELS = {
+    "teacher": "teacher",
+    "photogate": "photogate",
+    "nima": "NIMA",
+    "classic": "untrained: latency only",
+    "measure": "classical measure",
+    "baseline": "boosted baseline",
+}
 # Tried in this order: directions around the point, then further and further away. In points (1/72 inch).
 DIRECTIONS = ((1, 0), (1, 1), (1, -1), (0, 1), (0, -1), (-1, 1), (-1, -1), (-1, 0))
 DISTANCES = (7, 14, 24, 36, 50, 66, 84)
@@ -33,75 +50,111 @@ class PlotPoint:
     Attributes:
         label: written beside the point.
         kind: decides the colour; a key of :data:`KIND_COLORS`.
-        latency_ms: median at one thread.
-        srcc: None for a model without accuracy: a vertical line then shows its latency.
+        cost: median latency at one thread in ms, or another cost that the panel's label names; above 0.
+        srcc: None for a model without accuracy: a vertical line then shows its cost.
         srcc_interval: (low, high), drawn as a bar.
     """
 
     label: str
     kind: str
-    latency_ms: float
+    cost: float
     srcc: float | None = None
     srcc_interval: tuple[float, float] | None = None
 
 
-def save_accuracy_latency_plot(points: Sequence[PlotPoint], title: str, path: Path) -> list[Bbox]:
-    """Draws and saves the plot.
+@dataclass(frozen=True)
+class Panel:
+    """One pair of axes.
 
-    Args:
+    Attributes:
         points: at least one.
         title: above the axes.
+        cost_label: below them.
+        front: points with accuracy that are joined by steps, in any order.
+    """
+
+    points: Sequence[PlotPoint]
+    title: str
+    cost_label: str = LATENCY_LABEL
+    front: Sequence[PlotPoint] = ()
+
+
+def save_accuracy_latency_plot(points: Sequence[PlotPoint], title: str, path: Path) -> list[Bbox]:
+    """:func:`save_panels` of one panel; returns where its labels stand."""
+    (boxes,) = save_panels([Panel(points, title)], path)
+    return boxes
+
+
+def save_panels(panels: Sequence[Panel], path: Path) -> list[list[Bbox]]:
+    """Draws the panels below each other and saves them.
+
+    Args:
+        panels: at least one.
         path: the PNG file.
 
     Returns:
-        Where the labels stand, in pixels, in the order of ``points``; they overlap neither each other nor a point.
+        For each panel where the labels stand, in pixels, in the order of its points; they overlap neither each other
+        nor a point.
 
     Raises:
-        UsageError: matplotlib is not installed, or there are no points.
+        UsageError: matplotlib is not installed, or a panel has no points.
     """
-    if not points:
+    if not panels or not all(panel.points for panel in panels):
         raise UsageError("nothing to plot: no row has a latency")
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
         raise UsageError("the plot needs matplotlib: pip install '.[bench]'") from error
-    figure = Figure(figsize=(9.0, 5.6), dpi=120, layout="constrained")
+    figure = Figure(figsize=(9.0, 5.6 * len(panels)), dpi=120, layout="constrained")
     canvas = FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.set_xlabel("median latency at one thread, ms (log scale)")
-    axes.set_ylabel("SRCC with people's ratings, test photos (bar: 95 % interval)")
-    axes.set_title(title)
-    axes.grid(True, which="both", color="#e6e6e6", linewidth=0.6)
-    axes.set_axisbelow(True)
-    _set_limits(axes, points)
     named: set[str] = set()
-    for point in points:
-        _draw_point(axes, point, KIND_LABELS[point.kind] if point.kind not in named else None)
-        named.add(point.kind)
+    all_axes = [figure.add_subplot(len(panels), 1, number + 1) for number in range(len(panels))]
+    for axes, panel in zip(all_axes, panels, strict=True):
+        _draw_panel(axes, panel, named)
     # Outside the axes, where no point or label can be under it.
     figure.legend(loc="outside lower center", ncols=len(named), frameon=False)
     canvas.draw()  # fixes the layout: only then do data coordinates have pixels
     figure.set_layout_engine("none")
-    boxes = _place_labels(axes, points, canvas)
+    boxes = [_place_labels(axes, panel, canvas) for axes, panel in zip(all_axes, panels, strict=True)]
     figure.savefig(path, format="png", metadata={"Software": "photogate benchmarks"})
     return boxes
+
+
+def _draw_panel(axes: Any, panel: Panel, named: set[str]) -> None:
+    """``named``: kinds that stand in the legend already."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_xlabel(panel.cost_label)
+    axes.set_ylabel("SRCC with people's ratings (bar: 95 % interval)")
+    axes.set_title(panel.title)
+    axes.grid(True, which="both", color="#e6e6e6", linewidth=0.6)
+    axes.set_axisbelow(True)
+    _set_limits(axes, panel.points)
+    for point in panel.points:
+        _draw_point(axes, point, KIND_LABELS[point.kind] if point.kind not in named else None)
+        named.add(point.kind)
+    if panel.front:
+        costs, heights = zip(*_sort_front(panel), strict=True)
+        axes.step(costs, heights, where="post", color="#222222", linewidth=1.0, alpha=0.5, zorder=1)
+
+
+def _sort_front(panel: Panel) -> list[tuple[float, float]]:
+    return sorted((point.cost, point.srcc) for point in panel.front if point.srcc is not None)
 
 
 def _draw_point(axes: Any, point: PlotPoint, legend: str | None) -> None:
     color = KIND_COLORS[point.kind]
     if point.srcc is None:
-        axes.axvline(point.latency_ms, color=color, linestyle="--", linewidth=1.0, label=legend)
+        axes.axvline(point.cost, color=color, linestyle="--", linewidth=1.0, label=legend)
         return
-    axes.plot([point.latency_ms], [point.srcc], "o", color=color, markersize=8, zorder=3, label=legend)
+    axes.plot([point.cost], [point.srcc], "o", color=color, markersize=8, zorder=3, label=legend)
     if point.srcc_interval is not None:
-        axes.plot([point.latency_ms] * 2, point.srcc_interval, "-", color=color, linewidth=1.5, alpha=0.6, zorder=2)
+        axes.plot([point.cost] * 2, point.srcc_interval, "-", color=color, linewidth=1.5, alpha=0.6, zorder=2)
 
 
 def _set_limits(axes: Any, points: Sequence[PlotPoint]) -> None:
-    fastest, slowest = min(point.latency_ms for point in points), max(point.latency_ms for point in points)
+    fastest, slowest = min(point.cost for point in points), max(point.cost for point in points)
     axes.set_xlim(fastest / 4.0, slowest * 4.0)  # room for labels on both sides
     heights = list(
         itertools.chain.from_iterable(
@@ -113,11 +166,11 @@ def _set_limits(axes: Any, points: Sequence[PlotPoint]) -> None:
     axes.set_ylim(low - margin, high + margin)
 
 
-def _place_labels(axes: Any, points: Sequence[PlotPoint], canvas: Any) -> list[Bbox]:
-    """Writes every label at the first place where it covers no marker, interval bar or other label."""
+def _place_labels(axes: Any, panel: Panel, canvas: Any) -> list[Bbox]:
+    """Writes every label at the first place where it covers no marker, interval bar, front or other label."""
     from matplotlib.transforms import Bbox
 
-    renderer = canvas.get_renderer()
+    points, renderer = panel.points, canvas.get_renderer()
     anchors = [_find_anchor(axes, point) for point in points]
     marker_px = 6.0 * axes.figure.dpi / 72
     obstacles = [
@@ -127,13 +180,14 @@ def _place_labels(axes: Any, points: Sequence[PlotPoint], canvas: Any) -> list[B
     ]
     for point in points:
         if point.srcc is not None and point.srcc_interval is not None:
-            (x, low), (_, high) = (
-                axes.transData.transform((point.latency_ms, height)) for height in point.srcc_interval
-            )
+            (x, low), (_, high) = (axes.transData.transform((point.cost, height)) for height in point.srcc_interval)
             obstacles.append(Bbox.from_extents(x - 2, low, x + 2, high))
         elif point.srcc is None:
-            x, _ = axes.transData.transform((point.latency_ms, 0.0))
+            x, _ = axes.transData.transform((point.cost, 0.0))
             obstacles.append(Bbox.from_extents(x - 1, axes.bbox.y0, x + 1, axes.bbox.y1))
+    for (start, height), (stop, next_height) in itertools.pairwise(_sort_front(panel)):
+        (x0, y0), (x1, y1) = axes.transData.transform([(start, height), (stop, next_height)])
+        obstacles += [Bbox.from_extents(x0, y0 - 1, x1, y0 + 1), Bbox.from_extents(x1 - 1, y0, x1 + 1, y1)]
     boxes: list[Bbox] = []
     for anchor, point in zip(anchors, points, strict=True):
         box, leader = _place_label(axes, point, anchor, obstacles, boxes, renderer)
@@ -195,7 +249,7 @@ def _build_line(x_px: Sequence[float], y_px: Sequence[float]) -> Any:
 
 def _find_anchor(axes: Any, point: PlotPoint) -> Pixel:
     """The point in figure pixels; a model without accuracy is named at the foot of its line."""
-    x, y = axes.transData.transform((point.latency_ms, point.srcc if point.srcc is not None else 0.0))
+    x, y = axes.transData.transform((point.cost, point.srcc if point.srcc is not None else 0.0))
     return (float(x), float(y) if point.srcc is not None else axes.bbox.y0 + 0.08 * axes.bbox.height)
 
 

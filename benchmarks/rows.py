@@ -12,7 +12,7 @@ from benchmarks.accuracy import Accuracy
 from benchmarks.classics import CLASSICS
 from benchmarks.latency import LatencySummary
 from benchmarks.memory import Footprint
-from benchmarks.peers import NIMA_FILES
+from benchmarks.peers.nima import NIMA_FILES
 from edge_runtime.errors import UsageError
 from edge_runtime.models import DEFAULT_MODEL, find_model
 

@@ -5,18 +5,24 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.accuracy import SUBSETS, PredictQuality, compute_accuracies, load_rated_photos, predict_all
 from benchmarks.classics import ensure_classic
-from benchmarks.end_to_end import load_source_photo, measure_end_to_end
-from benchmarks.environment import collect_environment, compute_sha256, read_load_average, read_timestamp
+from benchmarks.end_to_end import EXAMPLES, load_source_photo, measure_end_to_end
+from benchmarks.environment import (
+    collect_environment,
+    compute_sha256,
+    describe_options,
+    read_load_average,
+    read_timestamp,
+)
 from benchmarks.latency import Measure, TurnPlan, build_invoke_call, build_measure, compute_summary, interleave
 from benchmarks.memory import Footprint, measure_footprint
 from benchmarks.output_folder import check_output_folder
-from benchmarks.peers import build_nima_predictor
+from benchmarks.peers.nima import build_nima_predictor
 from benchmarks.plot import PlotPoint, save_accuracy_latency_plot
 from benchmarks.report import Results, write_results
 from benchmarks.rows import ROW_KEYS, Row, build_rows, read_split_seed
@@ -33,7 +39,6 @@ THREAD_COUNTS = (1, 2)
 FALLBACK_VIEW = ViewSpec(width_px=224, height_px=224)  # of the untrained backbones when no student is there to match
 SMOKE_LIMIT = 16
 SMOKE_PLAN = TurnPlan(rounds=4, turn_ms=10.0, max_calls_per_turn=3, budget_s=3.0, min_rounds=2)
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,7 @@ def run(options: RunOptions, say: Callable[[str], None] = lambda line: print(lin
     for num_threads in THREAD_COUNTS:
         _measure_latencies(rows, num_threads, plan, say)
     results = Results(
-        options={key: _to_json_value(value) for key, value in asdict(options).items()},
+        options=describe_options(options),
         environment=environment,
         data=_describe_data(options, photos, seed),
         rows=rows,
@@ -269,9 +274,3 @@ def _plot(results: Results, path: Path) -> None:
         save_accuracy_latency_plot(points, title, path)
     except UsageError as error:
         results.notes.append(f"No plot: {error}")
-
-
-def _to_json_value(value: Any) -> Any:
-    if isinstance(value, Path):
-        return str(value)
-    return [_to_json_value(part) for part in value] if isinstance(value, (list, tuple)) else value

@@ -22,11 +22,11 @@ from typing import IO, Any
 
 import numpy as np
 
+from benchmarks.fresh_process import build_environment
 from edge_runtime.errors import ModelError
 
 __all__ = ["TeacherProcess"]
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 TIMED_FRAME_PX = 512  # side of the picture that is timed: the size of the rated photos
 
 
@@ -137,20 +137,17 @@ class TeacherProcess:
 
 
 def _worker_environment(num_threads: int) -> dict[str, str]:
-    search_path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
     threads = str(num_threads)
-    return {
-        **os.environ,
-        "PYTHONPATH": search_path,
-        "CUDA_VISIBLE_DEVICES": "-1",
-        "JAX_PLATFORMS": "cpu",
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        "TF_NUM_INTRAOP_THREADS": threads,
-        "TF_NUM_INTEROP_THREADS": "1",
-        "OMP_NUM_THREADS": threads,
-        "OPENBLAS_NUM_THREADS": threads,
-        "MKL_NUM_THREADS": threads,
-    }
+    return build_environment(
+        CUDA_VISIBLE_DEVICES="-1",
+        JAX_PLATFORMS="cpu",
+        TF_CPP_MIN_LOG_LEVEL="2",
+        TF_NUM_INTRAOP_THREADS=threads,
+        TF_NUM_INTEROP_THREADS="1",
+        OMP_NUM_THREADS=threads,
+        OPENBLAS_NUM_THREADS=threads,
+        MKL_NUM_THREADS=threads,
+    )
 
 
 def _limit_cores(num_threads: int) -> None:

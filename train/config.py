@@ -148,6 +148,8 @@ class LossConfig:
     """Weights of the parts of the loss; see ``train.losses``.
 
     ``quality_partners`` needs batches of partners and ``hints`` the teacher's hints: a student's training has both.
+    ``fault_weight`` is what a wholly spoilt attribute counts against a flawless one: most are flawless, and where a
+    fault is rare, as that of colour is, to call everything flawless would cost too little.
     """
 
     quality_mse: float = 5.0
@@ -155,6 +157,7 @@ class LossConfig:
     quality_rank: float = 0.5
     quality_partners: float = 0.0
     attributes: float = 1.0
+    fault_weight: float = 1.0
     category: float = 0.1
     style: float = 0.1
     hints: float = 0.0

@@ -46,8 +46,9 @@ def build_losses(config: LossConfig) -> dict[str, Callable[[Any, Any], Any]]:
 
     def compute_attributes(target: Any, predicted: Any) -> Any:
         count = predicted.shape[-1]
-        known = compute_squared_loss(target[:, :count], predicted)
-        return config.attributes * mix(known, compute_squared_loss(target[:, count:], predicted))
+        known = compute_squared_loss(target[:, :count], predicted, config.fault_weight)
+        taught = compute_squared_loss(target[:, count:], predicted, config.fault_weight)
+        return config.attributes * mix(known, taught)
 
     def build_label_loss(weight: float) -> Callable[[Any, Any], Any]:
         def compute_label(target: Any, logits: Any) -> Any:
@@ -69,10 +70,14 @@ def build_losses(config: LossConfig) -> dict[str, Callable[[Any, Any], Any]]:
     }
 
 
-def compute_squared_loss(target: Any, predicted: Any) -> Any:
-    """Mean squared error over what is known; 0 if nothing is."""
+def compute_squared_loss(target: Any, predicted: Any, zero_weight: float = 1.0) -> Any:
+    """Mean squared error over what is known; 0 if nothing is.
+
+    A target of 1 counts once, one of 0 ``zero_weight`` times, those between in proportion.
+    """
     mask, target = _split_unknown(target)
-    return ops.sum(mask * ops.square(predicted - target)) / ops.maximum(ops.sum(mask), 1.0)
+    weight = mask * (1.0 + (zero_weight - 1.0) * (1.0 - target))
+    return ops.sum(weight * ops.square(predicted - target)) / ops.maximum(ops.sum(weight), 1.0)
 
 
 def compute_correlation_loss(target: Any, predicted: Any) -> Any:

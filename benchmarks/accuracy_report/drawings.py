@@ -14,7 +14,7 @@ from PIL import Image
 from edge_runtime.contract import ViewSpec
 from edge_runtime.decode import decode_photo
 
-__all__ = ["build_thumbnail", "draw_calibration", "draw_curves"]
+__all__ = ["build_thumbnail", "draw_calibration", "draw_curves", "to_address"]
 
 THUMBNAIL_PX = 176  # longest side: sharp at the width a phone gives it, about 5 KB
 THUMBNAIL_QUALITY = 70
@@ -31,7 +31,7 @@ def build_thumbnail(photo: Path) -> str:
     picture.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
     stream = io.BytesIO()
     picture.save(stream, "JPEG", quality=THUMBNAIL_QUALITY)
-    return _to_address(stream.getvalue(), "image/jpeg")
+    return to_address(stream.getvalue(), "image/jpeg")
 
 
 def draw_curves(quality: Sequence[float], attribute: Sequence[float]) -> str:
@@ -82,8 +82,9 @@ def draw_calibration(predicted: Sequence[float], mos: Sequence[float], bins: Seq
         small = image.convert("RGB").quantize(64, dither=Image.Dither.NONE)
     stream = io.BytesIO()
     small.save(stream, "PNG", optimize=True)
-    return _to_address(stream.getvalue(), "image/png")
+    return to_address(stream.getvalue(), "image/png")
 
 
-def _to_address(content: bytes, kind: str) -> str:
+def to_address(content: bytes, kind: str) -> str:
+    """A ``data:`` address, with which a page holds a file of the media type ``kind`` in itself."""
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

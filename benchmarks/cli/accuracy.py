@@ -13,6 +13,7 @@ from benchmarks.cli.options import (
     EXIT_FINE,
     EXIT_ROW_FAILED,
     add_artifact,
+    add_models,
     add_output,
     add_photos,
     build_options,
@@ -34,18 +35,10 @@ def add_command(commands: Any) -> None:
     add_photos(command, part="validation")
     add_output(command, "folder for the page and the JSON")
     add_artifact(command)
+    add_models(command, "a further photogate .tflite, for example one trained without a source")
     add = command.add_argument
     add("--teacher", type=Path, help="folder written by `train fit-teacher`; without it, no teacher is asked")
     add("--teacher-weights", type=Path, help="its backbone's weights, if they have moved since it was trained")
-    add(
-        "--model",
-        dest="models",
-        type=_parse_model,
-        action="append",
-        default=[],
-        metavar="NAME=PATH",
-        help="a further photogate .tflite, for example one trained without a source; may be given again",
-    )
     add("--limit", type=int, help="this many rated and this many other photos at most, evenly spaced")
     add("--resamples", type=int, default=AccuracyOptions.resamples, help="of each bootstrap interval")
     add(
@@ -68,10 +61,3 @@ def _run(parsed: argparse.Namespace) -> int:
     print(f"written to {parsed.out}", file=sys.stderr)
     is_incomplete = report["data"]["undecodable"] or any(model["is_failed"] for model in report["models"])
     return EXIT_ROW_FAILED if is_incomplete else EXIT_FINE
-
-
-def _parse_model(text: str) -> tuple[str, Path]:
-    name, separator, path = text.partition("=")
-    if not separator or not name or not path:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=PATH")
-    return name, Path(path)

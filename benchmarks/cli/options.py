@@ -16,6 +16,7 @@ __all__ = [
     "add_artifact",
     "add_command",
     "add_frame_options",
+    "add_models",
     "add_output",
     "add_photos",
     "build_options",
@@ -51,6 +52,24 @@ def add_artifact(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_models(command: argparse.ArgumentParser, what: str) -> None:
+    """--model NAME=PATH, any number of times.
+
+    Args:
+        command: gets the option.
+        what: may be given, for the help.
+    """
+    command.add_argument(
+        "--model",
+        dest="models",
+        type=_parse_model,
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help=f"{what}; may be given again",
+    )
+
+
 def add_output(command: argparse.ArgumentParser, out: str) -> None:
     """--out and --force."""
     command.add_argument("--out", type=Path, required=True, help=out)
@@ -83,3 +102,10 @@ def build_options(kind: type[_Options], parsed: argparse.Namespace, given: Mappi
             value = getattr(parsed, field.name)
             values[field.name] = tuple(value) if isinstance(value, list) else value
     return kind(**values)
+
+
+def _parse_model(text: str) -> tuple[str, Path]:
+    name, separator, path = text.partition("=")
+    if not separator or not name or not path:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=PATH")
+    return name, Path(path)

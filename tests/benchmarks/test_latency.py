@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import pytest
 
 from benchmarks.latency import (
@@ -9,9 +12,12 @@ from benchmarks.latency import (
     Measure,
     TurnPlan,
     build_measure,
+    build_running_clock,
+    compute_profile,
     compute_ratio,
     compute_summary,
     interleave,
+    interleave_rounds,
 )
 
 
@@ -109,3 +115,32 @@ def test_a_disturbance_hits_all_models_alike() -> None:
 
     samples = interleave({"a": build(10.0), "b": build(20.0)}, TurnPlan(rounds=40, turn_ms=1.0), warmup_calls=2)
     assert compute_ratio(compute_summary(samples["b"]), compute_summary(samples["a"])) == pytest.approx(2.0)
+
+
+def test_rounds_are_kept_apart_and_end_where_a_model_leaves() -> None:
+    measures, _ = _build_fakes({"fast": 2.0, "slow": 1000.0})
+    plan = TurnPlan(rounds=6, turn_ms=10.0, budget_s=2.5, min_rounds=2)
+    rounds = interleave_rounds(measures, plan, warmup_calls=2)
+    assert rounds == {"fast": [[2.0] * 5] * 6, "slow": [[1000.0]] * 3}
+
+
+def test_a_profile_has_the_tail() -> None:
+    profile = compute_profile([float(value) for value in range(101)])
+    assert (profile.p50_ms, profile.p90_ms, profile.p95_ms, profile.p99_ms) == (50.0, 90.0, 95.0, 99.0)
+    assert (profile.min_ms, profile.calls) == (0.0, 101)
+
+
+def test_the_running_clock_leaves_out_what_was_waited_for_a_processor(tmp_path: Path) -> None:
+    schedstat = tmp_path / "schedstat"
+    schedstat.write_text("500 0 7\n", encoding="ascii")
+    clock = build_running_clock(schedstat)
+    start = clock()
+    schedstat.write_text("900 5000000000 8\n", encoding="ascii")
+    assert -5.1e9 < clock() - start < -4e9
+    assert build_running_clock(tmp_path / "absent") is time.perf_counter_ns
+    (tmp_path / "empty").touch()
+    assert build_running_clock(tmp_path / "empty") is time.perf_counter_ns
+
+
+def test_the_running_clock_goes_on_while_a_call_sleeps() -> None:
+    assert build_measure(lambda: time.sleep(0.02), build_running_clock())() >= 20.0

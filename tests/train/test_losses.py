@@ -130,6 +130,16 @@ def test_people_and_teacher_are_mixed_by_the_share() -> None:
     assert compute(0.25) == pytest.approx(0.75 * people + 0.25 * teacher, rel=1e-5)
 
 
+def test_faults_may_count_more_than_what_is_flawless() -> None:
+    target, predicted = np.array([[1.0, 0.0, 0.5, np.nan]]), np.array([[0.8, 0.4, 0.5, 0.3]])
+    weighted = float(compute_squared_loss(target, predicted, 5.0))
+    assert weighted == pytest.approx((1 * 0.2**2 + 5 * 0.4**2 + 3 * 0.0) / (1 + 5 + 3), rel=1e-5)
+    once, often = (build_losses(LossConfig(fault_weight=weight))["attributes"] for weight in (1.0, 5.0))
+    both = np.concatenate([target, target], axis=1)
+    assert float(once(both, predicted)) == pytest.approx(float(compute_squared_loss(target, predicted)), rel=1e-5)
+    assert float(often(both, predicted)) == pytest.approx(weighted, rel=1e-5)
+
+
 def test_attributes_are_weighted_and_mixed() -> None:
     known = np.array([[1, NAN, NAN, NAN, 0.5], [NAN] * 5], dtype=np.float32)
     taught = np.full((2, 5), 0.5, dtype=np.float32)

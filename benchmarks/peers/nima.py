@@ -6,19 +6,31 @@ converted to TFLite. The mean of the predicted distribution is the score, 1-10.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from benchmarks.accuracy import PredictQuality
 from benchmarks.native_model import NativeModel
 from edge_runtime.contract import ViewSpec
 from edge_runtime.decode import decode_photo
 from edge_runtime.errors import ModelError
 from edge_runtime.views import make_view
 
-__all__ = ["NIMA_FILES", "NIMA_VIEW", "build_nima_predictor", "compute_mean_rating", "normalize_for_nima"]
+if TYPE_CHECKING:
+    from benchmarks.accuracy import PredictQuality  # would bring SciPy into a process whose memory is measured
+
+__all__ = [
+    "NIMA_FILES",
+    "NIMA_VIEW",
+    "build_nima_predictor",
+    "build_nima_scorer",
+    "compute_mean_rating",
+    "normalize_for_nima",
+]
 
 NIMA_VIEW = ViewSpec(width_px=224, height_px=224)  # MobileNet's ImageNet size; NIMA squeezes the whole photo into it
 NIMA_FILES = {"nima-technical": "technical_model.tflite", "nima-aesthetic": "aesthetic_model.tflite"}
@@ -42,8 +54,8 @@ def normalize_for_nima(view: NDArray[np.uint8]) -> NDArray[np.float32]:
     return (view.astype(np.float32) / np.float32(127.5)) - np.float32(1.0)
 
 
-def build_nima_predictor(path: Path, num_threads: int = 1) -> PredictQuality:
-    """Loads a NIMA file; the result maps a photo's file to its mean rating, 1-10.
+def build_nima_scorer(path: Path, num_threads: int = 1) -> Callable[[Image.Image], float]:
+    """Loads a NIMA file; the result maps a decoded RGB picture to its mean rating, 1-10.
 
     Raises:
         ModelError: the file cannot be loaded or has another shape.
@@ -52,10 +64,19 @@ def build_nima_predictor(path: Path, num_threads: int = 1) -> PredictQuality:
     if model.input_shape != (1, NIMA_VIEW.height_px, NIMA_VIEW.width_px, 3) or model.output_size != len(RATINGS):
         raise ModelError(f"{path}: not a NIMA model: input {model.input_shape}, {model.output_size} outputs")
 
-    def predict(photo: Path) -> float:
-        view = make_view(decode_photo(photo).image, NIMA_VIEW)
-        model.fill_input(normalize_for_nima(view)[np.newaxis])
+    def score(picture: Image.Image) -> float:
+        model.fill_input(normalize_for_nima(make_view(picture, NIMA_VIEW))[np.newaxis])
         model.invoke()
         return compute_mean_rating(model.read_output())
 
-    return predict
+    return score
+
+
+def build_nima_predictor(path: Path, num_threads: int = 1) -> PredictQuality:
+    """:func:`build_nima_scorer` of a photo's file.
+
+    Raises:
+        ModelError: the file cannot be loaded or has another shape.
+    """
+    score = build_nima_scorer(path, num_threads)
+    return lambda photo: score(decode_photo(photo).image)

@@ -1,0 +1,102 @@
+"""The file of budgets: which figure may be how large, and what a measured one comes to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from edge_runtime.errors import PolicyError, UsageError
+from edge_runtime.gate.toml_table import TomlTable, parse_toml, read_toml_file
+
+__all__ = ["DEFAULT_BUDGETS", "Limit", "Reading", "State", "load_limits"]
+
+DEFAULT_BUDGETS = Path(__file__).parents[1] / "budgets.toml"
+
+State = Literal["met", "MISSED", "too noisy to tell", "cannot be told here"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was measured.
+
+    Attributes:
+        value: None where this machine does not tell; ``note`` then says why.
+        low, high: interval of ``value``; None: it is exact.
+        note: for people.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How large a figure may be.
+
+    Attributes:
+        name: of the figure.
+        at_least, at_most: inclusive; -infinity and infinity where there is no limit on that side.
+    """
+
+    name: str
+    at_least: float = -math.inf
+    at_most: float = math.inf
+
+    def judge(self, reading: Reading) -> State:
+        """Met or missed only if the reading's whole interval is on that side of the limit."""
+        if reading.value is None:
+            return "cannot be told here"
+        low = reading.value if reading.low is None else reading.low
+        high = reading.value if reading.high is None else reading.high
+        if high < self.at_least or low > self.at_most:
+            return "MISSED"
+        return "met" if self.at_least <= low and high <= self.at_most else "too noisy to tell"
+
+    def __str__(self) -> str:
+        if self.at_least == self.at_most:
+            return f"{self.at_most:,g}"
+        sides = (("at least", self.at_least), ("at most", self.at_most))
+        return ", ".join(f"{word} {_format_limit(value)}" for word, value in sides if math.isfinite(value))
+
+
+def load_limits(path: Path, known: Collection[str]) -> list[Limit]:
+    """Reads a file of budgets.
+
+    Args:
+        path: TOML: a table for each figure, with ``at_most``, ``at_least`` or both.
+        known: names of figures that can be measured; those that the file leaves out are not.
+
+    Raises:
+        UsageError: it cannot be read, is not TOML, has no budget, or has an unknown key, whose nearest right name the
+            message tells; a limit is missing or no number, or there is nothing between the two.
+    """
+    try:
+        top = parse_toml(read_toml_file(path, "file of budgets"), str(path))
+        top.check_keys(known)
+        limits = [_read_limit(name, top.table(name)) for name in known if name in top]
+    except PolicyError as error:  # the reader's word for any fault in such a file
+        raise UsageError(str(error)) from error
+    if not limits:
+        raise UsageError(f"{path}: has no budget; add one of: {', '.join(known)}")
+    return limits
+
+
+def _read_limit(name: str, table: TomlTable) -> Limit:
+    sides = ("at_least", "at_most")
+    table.check_keys(sides)
+    values = {side: table.number(side, 0.0, math.inf, "") for side in sides if side in table}
+    if not values:
+        raise table.fault("has no limit; add at_most, at_least or both")
+    limit = Limit(name, **values)
+    if limit.at_least > limit.at_most:
+        raise table.fault(f"asks for at least {limit.at_least:g} and at most {limit.at_most:g}; nothing is both")
+    return limit
+
+
+def _format_limit(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:g}"

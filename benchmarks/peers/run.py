@@ -1,0 +1,263 @@
+"""All peers on the same photos of one part of the split: agreement with people, time, memory; then the report."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from itertools import cycle
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.accuracy import load_rated_photos, thin_out
+from benchmarks.environment import (
+    collect_environment,
+    compute_sha256,
+    describe_options,
+    read_load_average,
+    read_timestamp,
+)
+from benchmarks.latency import Measure, TurnPlan, build_measure, build_running_clock, compute_summary, interleave
+from benchmarks.output_folder import check_output_folder
+from benchmarks.peers.agreement import compute_agreement, fit_rating_map
+from benchmarks.peers.boosted import MEASUREMENTS, SETTINGS, build_measurer, train_boosted
+from benchmarks.peers.catalogue import PEER_KEYS, Peer, PeerFiles, ScorePicture, find_peer
+from benchmarks.peers.footprint import measure_peer_footprint
+from benchmarks.peers.published import PUBLISHED
+from benchmarks.peers.report import save_report
+from benchmarks.rows import build_rows, read_split_seed
+from edge_runtime.decode import decode_photo
+from edge_runtime.errors import PhotogateError, UsageError
+from train.data.manifest import Photo
+from train.progress import track
+
+__all__ = ["OUTPUT_NAMES", "PeersOptions", "run_peers"]
+
+OUTPUT_NAMES = ("peers.json", "peers.md", "peers.png")
+MAP_PHOTOS = 300  # enough for a monotone map; every one costs a call of every measure that needs one
+PLAN = TurnPlan(rounds=24, budget_s=20.0, min_rounds=6)
+
+
+@dataclass(frozen=True)
+class PeersOptions:
+    """What the command line asks for.
+
+    Attributes:
+        data: manifests of rated photos.
+        out: the folder for the results.
+        artifact: of ``python -m compress run``, or one .tflite file.
+        peers: the folder with the NIMA models, and the parameters of BRISQUE and NIQE.
+        rows: keys of the peers; None: all.
+        part: of the split, which is judged.
+        limit: judged photos at most.
+        train_limit: photos at most from which the baseline and the maps are learnt.
+        timed_photos: decoded photos on which the latencies are measured.
+        resamples: of each bootstrap interval.
+        seed: of the split; None: the artifact's.
+        is_forced: overwrite earlier results.
+    """
+
+    data: tuple[Path, ...]
+    out: Path
+    artifact: Path
+    peers: Path
+    rows: tuple[str, ...] | None = None
+    part: str = "validation"
+    limit: int | None = None
+    train_limit: int | None = None
+    timed_photos: int = 16
+    resamples: int = 1000
+    seed: int | None = None
+    is_forced: bool = False
+
+
+@dataclass
+class _Entry:
+    """A peer on its way through the run; ``score`` is None once it is out."""
+
+    peer: Peer
+    score: ScorePicture | None = None
+    note: str = ""
+    is_failed: bool = False
+    found: dict[str, Any] = field(default_factory=dict)
+    judged: list[float] = field(default_factory=list)
+    seen: list[float] = field(default_factory=list)
+
+    def leave(self, note: str, *, is_failed: bool) -> None:
+        self.score, self.note, self.is_failed = None, note, is_failed
+
+
+def run_peers(
+    options: PeersOptions, say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
+) -> dict[str, Any]:
+    """Measures, writes the results into ``options.out`` and returns what stands in the JSON.
+
+    A peer whose library or file is absent, or that fails, says so in its note; the others are measured.
+
+    Raises:
+        UsageError: results exist already, an option is impossible, or no rated photo is left.
+        ManifestError: a manifest is faulty.
+        InputError: a photo cannot be decoded.
+    """
+    _check(options)
+    seed = read_split_seed(options.artifact) if options.seed is None else options.seed
+    photos = load_rated_photos(options.data, options.part, seed, options.limit)
+    learnt_from = load_rated_photos(options.data, "train", seed, options.train_limit)
+    (row,) = build_rows(("int8",), options.artifact, Path(), Path())
+    environment = {**collect_environment(), "load_average_start": read_load_average()}
+    with TemporaryDirectory() as folder:
+        boosted = _train_baseline(options, learnt_from, Path(folder) / "boosted.pickle", say)
+        files = PeerFiles(row.path if row.is_usable else None, options.peers, boosted)
+        entries = [_open(find_peer(key), files) for key in PEER_KEYS if key in (options.rows or PEER_KEYS)]
+        _score(entries, photos, options.part, "judged")
+        _score([one for one in entries if not one.peer.is_rating], thin_out(learnt_from, MAP_PHOTOS), "train", "seen")
+        _judge(entries, photos, thin_out(learnt_from, MAP_PHOTOS), options.resamples)
+        say(f"latency: {sum(one.score is not None for one in entries)} peers in turns")
+        _time(entries, thin_out(photos, options.timed_photos))
+        for entry in entries:
+            _measure_footprint(entry, files, photos[0].path, say)
+        described = [_describe(entry, files) for entry in entries]
+    environment["load_average_end"] = read_load_average()
+    report = {
+        "schema": 1,
+        "created": read_timestamp(),
+        "environment": environment,
+        "options": describe_options(options),
+        "data": {
+            "manifests": [{"path": str(path), "sha256": compute_sha256(path)} for path in options.data],
+            "part": options.part,
+            "seed": seed,
+            "rated_photos": len(photos),
+            "groups": len({photo.group for photo in photos}),
+            "train_photos": len(learnt_from),
+            "map_photos": min(len(learnt_from), MAP_PHOTOS),
+            "timed_photos": min(len(photos), options.timed_photos),
+        },
+        "baseline": {"measurements": list(MEASUREMENTS), "settings": SETTINGS},
+        "peers": described,
+        "published": [asdict(figure) for figure in PUBLISHED],
+    }
+    save_report(report, options.out, OUTPUT_NAMES, force=options.is_forced)
+    return report
+
+
+def _check(options: PeersOptions) -> None:
+    check_output_folder(options.out, OUTPUT_NAMES, force=options.is_forced)
+    for name in ("limit", "train_limit", "timed_photos", "resamples"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise UsageError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
+
+
+def _train_baseline(
+    options: PeersOptions, photos: Sequence[Photo], path: Path, say: Callable[[str], None]
+) -> Path | None:
+    """None where it is not asked for, would be judged on the photos it has learnt, or its libraries are absent."""
+    if options.part == "train" or "boosted" not in (options.rows or PEER_KEYS):
+        return None
+    with suppress(UsageError):  # the row itself says what to install
+        measure = build_measurer()
+        measured = [measure(decode_photo(photo.path).image) for photo in track(photos, "measurements")]
+        train_boosted(np.array(measured), [photo.mos or 0.0 for photo in photos], path)
+        say(f"gradient boosting: learnt from {len(photos)} photos of the train part")
+        return path
+    return None
+
+
+def _open(peer: Peer, files: PeerFiles) -> _Entry:
+    entry = _Entry(peer)
+    try:
+        entry.score = peer.open(files)
+    except UsageError as error:
+        entry.leave(str(error), is_failed=False)
+    except Exception as error:  # a library that is not ours raises what it likes; the other rows go on
+        entry.leave(f"failed: {type(error).__name__}: {error}", is_failed=True)
+    return entry
+
+
+def _score(entries: Sequence[_Entry], photos: Sequence[Photo], part: str, name: str) -> None:
+    """Every photo is decoded once and shown to every peer; its numbers are turned so that higher is better."""
+    if not any(entry.score is not None for entry in entries):
+        return
+    for photo in track(photos, f"{part} photos"):
+        picture = decode_photo(photo.path).image
+        for entry in entries:
+            if entry.score is None:
+                continue
+            try:
+                value = entry.score(picture)
+            except Exception as error:  # as above
+                entry.leave(f"failed: {photo.file}: {type(error).__name__}: {error}", is_failed=True)
+                continue
+            if not math.isfinite(value):
+                entry.leave(f"failed: {photo.file}: its score is {value}", is_failed=True)
+                continue
+            getattr(entry, name).append(value if entry.peer.is_better_higher else -value)
+
+
+def _judge(entries: Sequence[_Entry], photos: Sequence[Photo], seen: Sequence[Photo], resamples: int) -> None:
+    ratings = [photo.mos or 0.0 for photo in photos]
+    groups = [photo.group for photo in photos]
+    for entry in entries:
+        if entry.score is not None:
+            is_rating = entry.peer.is_rating
+            rating_map = None if is_rating else fit_rating_map(entry.seen, [photo.mos or 0.0 for photo in seen])
+            entry.found.update(compute_agreement(entry.judged, ratings, groups, rating_map, resamples))
+
+
+def _time(entries: Sequence[_Entry], photos: Sequence[Photo]) -> None:
+    pictures = [decode_photo(photo.path).image for photo in photos]
+    measures = {entry.peer.key: _build_cycle(entry.score, pictures) for entry in entries if entry.score is not None}
+    samples = interleave(measures, PLAN)
+    for entry in entries:
+        if entry.peer.key in samples:
+            summary = compute_summary(samples[entry.peer.key])
+            entry.found["latency"] = {**asdict(summary), "is_noisy": summary.is_noisy}
+
+
+def _build_cycle(score: ScorePicture, pictures: Sequence[Image.Image]) -> Measure:
+    """Each call scores the next picture, so that every peer meets all of them, in one order."""
+    following = cycle(pictures)
+    return build_measure(lambda: score(next(following)), build_running_clock())
+
+
+def _measure_footprint(entry: _Entry, files: PeerFiles, photo: Path, say: Callable[[str], None]) -> None:
+    if entry.score is None:
+        return
+    say(f"{entry.peer.label}: memory in a process of its own")
+    try:
+        entry.found["footprint"] = asdict(measure_peer_footprint(entry.peer.key, files, photo))
+    except PhotogateError as error:
+        entry.note, entry.is_failed = f"memory not measured: {error}", True
+
+
+def _describe(entry: _Entry, files: PeerFiles) -> dict[str, Any]:
+    peer = entry.peer
+    paths = [path for path in peer.list_files(files) if path.is_file()]
+    version = None
+    with suppress(metadata.PackageNotFoundError):
+        version = metadata.version(peer.package) if peer.package else None
+    described = [
+        {"name": path.name, "size_bytes": path.stat().st_size, "sha256": compute_sha256(path)} for path in paths
+    ]
+    return {
+        "key": peer.key,
+        "label": peer.label,
+        "kind": peer.kind,
+        "is_better_higher": peer.is_better_higher,
+        "meaning": peer.meaning,
+        "plcc_of": "scores" if peer.is_rating else "scores mapped to ratings on the train part",
+        "package": f"{peer.package} {version}" if version else None,
+        "files": described,
+        "size_bytes": sum(one["size_bytes"] for one in described) or None,
+        "note": entry.note,
+        "is_failed": entry.is_failed,
+        **{name: entry.found.get(name) for name in ("srcc", "plcc", "latency", "footprint")},
+    }

@@ -1,0 +1,203 @@
+"""The guard: a file of limits with its faults, what is met, missed or too noisy, and a slow-down that it must find."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks import fresh_process
+from benchmarks.__main__ import main
+from benchmarks.budgets import figures
+from benchmarks.budgets.check import BudgetOptions, check_budgets, format_budgets
+from benchmarks.budgets.figures import FIGURES, Subject
+from benchmarks.budgets.limits import DEFAULT_BUDGETS, Limit, Reading, load_limits
+from benchmarks.latency import build_invoke_call
+from edge_runtime import PhotoScorer
+from edge_runtime.errors import UsageError
+
+
+@pytest.fixture
+def write_budgets(tmp_path: Path) -> Callable[[str], Path]:
+    def write(text: str) -> Path:
+        path = tmp_path / "budgets.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def small_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A photo of a megapixel instead of twelve: decoding it is as much of the way as the model is."""
+    pixels = np.random.default_rng(0).integers(0, 256, (900, 1200, 3), dtype=np.uint8)
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "JPEG")
+    monkeypatch.setattr(figures, "build_large_jpeg", lambda source: content.getvalue())
+
+
+def test_the_file_in_the_repository_limits_every_figure() -> None:
+    assert [limit.name for limit in load_limits(DEFAULT_BUDGETS, FIGURES)] == list(FIGURES)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "[int8_over_flaot]\nat_most = 1",
+            r"unknown key 'int8_over_flaot' at the top; did you mean 'int8_over_float'\?",
+        ),
+        ("[file_bytes]\natmost = 1", r"unknown key 'atmost' in \[file_bytes\]; did you mean 'at_most'\?"),
+        ("[file_bytes]", r"\[file_bytes\] has no limit; add at_most, at_least or both"),
+        ("[file_bytes]\nat_most = '1 MB'", r"at_most is '1 MB'; write a number"),
+        ("[file_bytes]\nat_most = 1\nat_least = 2", r"at least 2 and at most 1; nothing is both"),
+        ("file_bytes = 3", r"'file_bytes' is int, not a table; write it as \[file_bytes\]"),
+        ("", r"has no budget; add one of: int8_over_float"),
+        ("[file_bytes", r"not TOML"),
+    ],
+)
+def test_faults_of_the_file_are_named(write_budgets: Callable[[str], Path], text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=rf"budgets\.toml: .*{message}"):
+        load_limits(write_budgets(text), FIGURES)
+
+
+def test_a_missing_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"absent\.toml: cannot read the file of budgets"):
+        load_limits(tmp_path / "absent.toml", FIGURES)
+
+
+@pytest.mark.parametrize(
+    ("reading", "state"),
+    [
+        (Reading(0.7), "met"),
+        (Reading(0.8), "met"),
+        (Reading(0.81), "MISSED"),
+        (Reading(0.4), "MISSED"),
+        (Reading(0.7, 0.6, 0.79), "met"),
+        (Reading(0.7, 0.6, 0.9), "too noisy to tell"),
+        (Reading(0.9, 0.81, 1.0), "MISSED"),
+        (Reading(1.0, 0.0, float("inf")), "too noisy to tell"),
+        (Reading(None, note="not here"), "cannot be told here"),
+    ],
+)
+def test_states(reading: Reading, state: str) -> None:
+    assert Limit("ratio", at_least=0.5, at_most=0.8).judge(reading) == state
+
+
+def _check(path: Path, readings: dict[int, Reading]) -> tuple[Any, list[int], list[str]]:
+    """Checks the budget "ratio" with a measurement that returns the reading of its effort."""
+    efforts: list[int] = []
+    said: list[str] = []
+
+    def measure(subject: Subject) -> Reading:
+        efforts.append(subject.effort)
+        return readings[subject.effort]
+
+    (checked,) = check_budgets(BudgetOptions(path), {"ratio": measure}, said.append)
+    return checked, efforts, said
+
+
+def test_noise_is_measured_once_more_and_for_longer(write_budgets: Callable[[str], Path]) -> None:
+    path = write_budgets("[ratio]\nat_most = 0.8")
+    noisy = Reading(0.7, 0.5, 0.9)
+    checked, efforts, said = _check(path, {1: noisy, 3: Reading(0.7, 0.65, 0.75)})
+    assert (checked.state, efforts, len(said)) == ("met", [1, 3], 1)
+    checked, efforts, _ = _check(path, {1: noisy, 3: Reading(0.9, 0.85, 0.95)})
+    assert (checked.state, efforts) == ("MISSED", [1, 3])
+    checked, efforts, _ = _check(path, {1: noisy, 3: noisy})
+    assert (checked.state, efforts) == ("too noisy to tell", [1, 3])
+    assert "0.7 [0.5, 0.9]  at most 0.8  too noisy to tell" in format_budgets([checked])
+    checked, efforts, said = _check(path, {1: Reading(0.9, 0.85, 0.95)})
+    assert (checked.state, efforts, said) == ("MISSED", [1], [])
+
+
+def test_budgets_that_are_met_pass(
+    write_budgets: Callable[[str], Path], capsys: pytest.CaptureFixture[str], small_jpeg: None
+) -> None:
+    path = write_budgets(
+        "[verdict_over_decode]\nat_most = 3\n[file_bytes]\nat_most = 9e6\n[delegate_partitions]\nat_most = 9\n"
+        "[golden_photos]\nat_least = 1\n[golden_points]\nat_most = 2\n"
+    )
+    assert main(["budgets", "--budgets", str(path)]) == 0
+    table = capsys.readouterr().out
+    assert table.rstrip().endswith("5 met"), table
+
+
+def test_a_slow_scorer_is_missed(
+    write_budgets: Callable[[str], Path],
+    capsys: pytest.CaptureFixture[str],
+    small_jpeg: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As above, but every score takes a twentieth of a second longer."""
+    swift = PhotoScorer.score
+
+    def score(self: PhotoScorer, *photo: Any) -> Any:
+        time.sleep(0.05)
+        return swift(self, *photo)
+
+    monkeypatch.setattr(PhotoScorer, "score", score)
+    path = write_budgets("[verdict_over_decode]\nat_most = 3\n[file_bytes]\nat_most = 9e6\n")
+    assert main(["budgets", "--budgets", str(path)]) == 1
+    assert "1 MISSED, 1 met" in capsys.readouterr().out
+
+
+def test_a_slow_int8_model_is_missed(write_budgets: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    build = build_invoke_call
+
+    def build_slow(path: Path, num_threads: int) -> Callable[[], None]:
+        invoke = build(path, num_threads)
+        if "float" in path.name:
+            return invoke
+
+        def slow() -> None:
+            time.sleep(0.02)
+            invoke()
+
+        return slow
+
+    path = write_budgets("[int8_over_float]\nat_most = 2")
+    assert main(["budgets", "--budgets", str(path)]) == 0
+    monkeypatch.setattr(figures, "build_invoke_call", build_slow)
+    assert main(["budgets", "--budgets", str(path)]) == 1
+
+
+def test_the_import_is_timed_in_turns_in_fresh_processes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    codes: list[str] = []
+
+    def run(arguments: tuple[str, ...]) -> str:
+        codes.append(arguments[1])
+        return "0.3\n" if "import edge_runtime" in arguments[1] else "0.1\n"
+
+    monkeypatch.setattr(fresh_process, "run_python", run)
+    found = FIGURES["import_over_numpy"](Subject(tmp_path, tmp_path))
+    assert found.value == pytest.approx(3.0)
+    assert min(codes.count(code) for code in set(codes)) >= 20
+    assert len(set(codes[-4:])) == 2
+
+
+def test_a_golden_score_that_moved_or_is_missing_is_missed(
+    write_budgets: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    golden = dict(figures._load_golden_qualities())
+    name = sorted(golden)[0]
+    golden[name] += 9.0
+    monkeypatch.setattr(figures, "_load_golden_qualities", lambda: golden)
+    moved = FIGURES["golden_points"](figures.find_subject(BudgetOptions.artifact))
+    assert moved.value is not None and moved.value > 5
+    assert name in moved.note
+    del golden[name]
+    lacking = FIGURES["golden_photos"](figures.find_subject(BudgetOptions.artifact))
+    assert lacking.value is not None and lacking.value < 1
+    assert name in lacking.note
+
+
+def test_an_artifact_without_its_float_twin_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"student float32: not found: .*; pass an --artifact that has both"):
+        check_budgets(BudgetOptions(artifact=tmp_path))
