@@ -185,13 +185,21 @@ class TeacherConfig:
 
 @dataclass(frozen=True)
 class DistilConfig:
-    """``train/configs/student*.toml``."""
+    """``train/configs/student*.toml``.
+
+    ``crop_share`` is the share of the crops among the labels that are trained on: each is an anchor as a whole photo
+    is, so that with all of them the rated photos are seen more seldom.
+    """
 
     name: str
     seed: int = 0
+    crop_share: float = 1.0
     student: StudentConfig = field(default_factory=StudentConfig)
     fit: FitConfig = field(default_factory=FitConfig)
     loss: LossConfig = field(default_factory=LossConfig)
+
+    def __post_init__(self) -> None:
+        check_ranges(self, crop_share=(0, 1))
 
 
 def load_config(path: str | Path, kind: type[Config]) -> Config:

@@ -58,3 +58,16 @@ def test_originals_and_crops_have_the_degraded_views_of_their_photo_as_partners(
     partners = labels.find_partners(np.arange(count))
     assert {row: found.tolist() for row, found in partners.items()} == {0: [2, 6], 3: [2, 6], 1: [], 4: [], 5: []}
     assert {row: found.tolist() for row, found in labels.find_partners(np.arange(3)).items()} == {0: [2], 1: []}
+
+
+def test_a_share_of_the_crops_is_trained_on() -> None:
+    degradations = np.array(["", *[CROPPED] * 100, "defocus", CROPPED])
+    sides = np.array(["train"] * 102 + ["test"])
+    text = np.full(len(sides), "x")
+    views = np.zeros((len(sides), 8, 8, 3), np.uint8)
+    labels = LabelledViews(views, {}, sides, text, text, text, degradations, (), (), 0, ())
+    assert labels.select_training(1.0, 0).tolist() == list(range(102))
+    assert labels.select_training(0.0, 0).tolist() == [0, 101]
+    quarter = labels.select_training(0.25, 0)
+    assert len(quarter) == 27 and {0, 101} < set(quarter.tolist()) and (np.diff(quarter) > 0).all()
+    assert quarter.tolist() == labels.select_training(0.25, 0).tolist() != labels.select_training(0.25, 1).tolist()

@@ -60,7 +60,7 @@ def distil(
     spec = _build_spec(config, labels)
     student = build_student(spec, l2=config.fit.l2)
     _start_from(student, config, weights)
-    partners = labels.find_partners(np.flatnonzero(labels.sides == "train"))
+    partners = labels.find_partners(labels.select_training(config.crop_share, config.seed))
     rows = np.array(sorted(partners), dtype=np.intp)
     batch_size = min(config.fit.batch_size, 2 * len(rows)) // 2 * 2
     names = [name for name in labels.targets if name != "hints" or spec.hint_count]

@@ -76,6 +76,13 @@ class LabelledViews:
             partners.setdefault(self.files[row], []).append(int(row))
         return {int(row): np.array(partners.get(self.files[row], []), dtype=np.intp) for row in rows[~is_degraded]}
 
+    def select_training(self, crop_share: float, seed: int) -> NDArray[np.intp]:
+        """Rows of the training part, with only a share of its crops, drawn by the seed."""
+        rows = np.flatnonzero(self.sides == "train")
+        is_crop = self.degradations[rows] == CROPPED
+        crops = np.random.default_rng(seed).permutation(rows[is_crop])
+        return np.sort(np.concatenate([rows[~is_crop], crops[: round(crop_share * len(crops))]]))
+
     def select_rated(self, side: str) -> NDArray[np.intp]:
         """Rows of the undegraded photos of ``side`` that people rated."""
         return np.flatnonzero((self.sides == side) & ~np.isnan(self.targets["quality"][:, 0]))
