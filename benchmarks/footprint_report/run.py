@@ -65,7 +65,7 @@ class FootprintOptions:
     models: tuple[tuple[str, Path], ...] = ()
     rows: tuple[str, ...] = ("float", "pruned", "int8")
     photos: int = 10_000
-    throughput_photos: int = 1000
+    throughput_photos: int = 2000
     import_rounds: int = 20
     is_smoke: bool = False
     is_forced: bool = False
