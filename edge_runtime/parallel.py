@@ -104,13 +104,16 @@ def _start(build: Callable[[], Callable[[str], Any]], jobs: int) -> ProcessPoolE
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(jobs, context, _prepare, (build,))
     try:
-        error: Exception | None = pool.submit(_tell_error).result()
+        # All at once, so that every process is there before any photo is: one that the executor starts while another
+        # ends is never ended itself, and waited for without end (Python 3.11).
+        answers = [pool.submit(_tell_error) for _ in range(jobs)]
+        errors = [error for answer in answers if (error := answer.result()) is not None]
     except BrokenProcessPool as broken:
         pool.shutdown()
         raise UsageError("a process to score in ended as it started, perhaps for want of memory; try 1 job") from broken
-    if error is not None:
+    if errors:
         pool.shutdown()
-        raise error
+        raise errors[0]
     return pool
 
 
