@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from edge_runtime import Score
 from edge_runtime.camera.frames import Frame
 from edge_runtime.camera.sources import Interruption, Source
 
@@ -33,3 +34,9 @@ def play() -> Callable[[Source, int], list[Frame | Interruption]]:
         return items
 
     return play
+
+
+@pytest.fixture(scope="session")
+def template(build_score: Callable[..., Score]) -> Score:
+    """What scorers that are made up answer."""
+    return build_score(72.0, sharpness=90.0, noise=80.0, exposure=20.0, color=60.0, composition=50.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +19,7 @@ from edge_runtime.contract import ModelContract
 from edge_runtime.errors import FrameError, ModelError, UsageError
 from edge_runtime.scorer import Photo
 
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 EVERY = LiveOptions(skip_unchanged=False)
 PATIENCE_S = 30.0  # for what happens at once on a machine that is not busy
 
@@ -47,23 +48,11 @@ class StubScorer:
         assert self.begun.acquire(timeout=PATIENCE_S)
 
 
-@pytest.fixture(scope="module")
-def template(scorer: PhotoScorer) -> Score:
-    return scorer.score(np.zeros((64, 64, 3), np.uint8))
-
-
 @pytest.fixture
 def stub(scorer: PhotoScorer, template: Score) -> StubScorer:
     stub = StubScorer(template, scorer.contract)
     stub.gate.set()
     return stub
-
-
-@pytest.fixture(autouse=True)
-def no_thread_is_left() -> Iterator[None]:
-    before = threading.active_count()
-    yield
-    assert threading.active_count() == before
 
 
 def build_frame(timestamp_ms: int, level: int | None = None) -> Frame:
