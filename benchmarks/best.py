@@ -21,9 +21,9 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.accuracy import load_rated_photos
-from benchmarks.environment import collect_environment, compute_sha256, read_timestamp
-from benchmarks.output_folder import check_output_folder
-from benchmarks.rows import build_rows, read_split_seed
+from benchmarks.environment import collect_environment, compute_sha256, describe_files, read_timestamp
+from benchmarks.output_folder import check_output_folder, write_texts
+from benchmarks.rows import choose_split_seed, find_int8_model
 from edge_runtime import PhotoScorer, Score
 from edge_runtime.best import rank
 from edge_runtime.decode import decode_photo
@@ -109,13 +109,11 @@ def run_best(
         ModelError: the model cannot be used.
     """
     _check(options)
-    seed = read_split_seed(options.artifact) if options.seed is None else options.seed
+    seed = choose_split_seed(options.artifact, options.seed)
     scenes = _find_scenes(load_rated_photos(options.data, options.part, seed), options)
-    (row,) = build_rows(("int8",), options.artifact, Path(), Path())
-    if row.path is None or not row.is_usable:
-        raise UsageError(f"{options.artifact}: no model to measure ({row.note}); pass another --artifact")
+    model = find_int8_model(options.artifact)
     outcomes, keys = [], []
-    with PhotoScorer.from_file(row.path) as scorer:
+    with PhotoScorer.from_file(model) as scorer:
         for photos in track(scenes, "scenes"):
             outcome, scores = _measure_scene(photos, scorer, options)
             outcomes.append(outcome)
@@ -125,7 +123,7 @@ def run_best(
         view = scorer.contract.view
     report: dict[str, Any] = {
         "data": {
-            "manifests": [{"path": str(path), "sha256": compute_sha256(path)} for path in options.data],
+            "manifests": describe_files(options.data),
             "part": options.part,
             "seed": seed,
             "prefix": options.prefix,
@@ -133,8 +131,8 @@ def run_best(
             "rating_error": options.rating_error,
         },
         "model": {
-            "path": str(row.path),
-            "sha256": compute_sha256(row.path),
+            "path": str(model),
+            "sha256": compute_sha256(model),
             "view": f"{view.width_px}x{view.height_px}",
         },
         "environment": {**collect_environment(), "finished": read_timestamp()},
@@ -147,8 +145,7 @@ def run_best(
         "keys": _summarize_keys(keys),
         "scenes": [asdict(outcome) for outcome in outcomes],
     }
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / OUTPUT_NAME).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_texts(options.out, {OUTPUT_NAME: json.dumps(report, indent=1)}, force=options.is_forced)
     say(f"written to {options.out / OUTPUT_NAME}")
     return report
 

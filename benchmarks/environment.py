@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import json
 import os
 import platform
 import subprocess
-from dataclasses import asdict
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 from edge_runtime.errors import RuntimeUnavailableError
 from edge_runtime.interpreter import select_runtime
 
-__all__ = ["collect_environment", "compute_sha256", "describe_options", "read_load_average", "read_timestamp"]
+__all__ = ["collect_environment", "compute_sha256", "describe_files", "read_load_average", "read_timestamp"]
 
 PACKAGES = ("numpy", "pillow", "ai-edge-litert", "tflite-runtime", "tensorflow", "keras", "matplotlib")
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -41,10 +40,9 @@ def collect_environment() -> dict[str, Any]:
     }
 
 
-def describe_options(options: Any) -> dict[str, Any]:
-    """A benchmark's options, a dataclass, as JSON values; paths become text."""
-    described: dict[str, Any] = json.loads(json.dumps(asdict(options), default=str))
-    return described
+def describe_files(paths: Iterable[Path]) -> list[dict[str, str]]:
+    """Path and digest of each, as JSON values."""
+    return [{"path": str(path), "sha256": compute_sha256(path)} for path in paths]
 
 
 def read_load_average() -> list[float] | None:

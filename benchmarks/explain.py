@@ -18,10 +18,16 @@ from PIL import Image
 from benchmarks.accuracy import load_part
 from benchmarks.accuracy_report.photos import DEFAULT_TRAINING, load_picture
 from benchmarks.end_to_end import EXAMPLES
-from benchmarks.environment import collect_environment, compute_sha256, read_load_average, read_timestamp
+from benchmarks.environment import (
+    collect_environment,
+    compute_sha256,
+    describe_files,
+    read_load_average,
+    read_timestamp,
+)
 from benchmarks.explain_patches import PATCH_KINDS, Patch, SpoiltPhoto, spoil_place
-from benchmarks.output_folder import check_output_folder
-from benchmarks.rows import build_rows, read_split_seed
+from benchmarks.output_folder import check_output_folder, write_texts
+from benchmarks.rows import choose_split_seed, find_int8_model
 from edge_runtime.errors import InputError, UsageError
 from edge_runtime.explain import Explainer, Explanation
 from train.config import TeacherConfig, load_config
@@ -90,10 +96,8 @@ def run_explain(
         ManifestError: a manifest is faulty.
     """
     _check(options)
-    seed = read_split_seed(options.artifact) if options.seed is None else options.seed
-    model = build_rows(["int8"], options.artifact, Path(), Path())[0].path
-    if model is None or not model.is_file():
-        raise UsageError(f"{options.artifact}: no int8 model there; pass another --artifact")
+    seed = choose_split_seed(options.artifact, options.seed)
+    model = find_int8_model(options.artifact)
     cases, rejected = _collect_cases(options, seed, say)
     environment = {**collect_environment(), "started": read_timestamp(), "load_average": read_load_average()}
     budget_ms = float("inf") if options.budget_ms is None else options.budget_ms
@@ -109,7 +113,7 @@ def run_explain(
     environment["finished"] = read_timestamp()
     report = {
         "data": {
-            "manifests": [{"path": str(path), "sha256": compute_sha256(path)} for path in options.data],
+            "manifests": describe_files(options.data),
             "part": options.part,
             "seed": seed,
             "patch_seed": options.patch_seed,
@@ -122,8 +126,7 @@ def run_explain(
         "summary": _summarise(records),
         "photos": records,
     }
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / OUTPUT_NAMES[0]).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_texts(options.out, {OUTPUT_NAMES[0]: json.dumps(report, indent=1)}, force=options.is_forced)
     _build_sheet(drawn).save(options.out / OUTPUT_NAMES[1])
     return report
 

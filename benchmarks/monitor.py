@@ -19,14 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.environment import collect_environment, describe_options, read_timestamp
-from benchmarks.output_folder import check_output_folder
+from benchmarks.environment import collect_environment, read_timestamp
+from benchmarks.options import describe_options
+from benchmarks.output_folder import check_output_folder, write_texts
 from benchmarks.shelf.scenes import INCIDENTS, Incident, IncidentKind, Scene, draw_shelf, write_script
 from edge_runtime.camera.monitor import Event, EventKind, Monitor, MonitorConfig
 from edge_runtime.camera.monitor.config import BaselineConfig
 from edge_runtime.camera.monitor.kinds import RULES
 from edge_runtime.errors import UsageError
-from edge_runtime.output_file import write_output
 from edge_runtime.scorer import PhotoScorer
 from train.data.manifest import load_manifests
 
@@ -126,8 +126,7 @@ def run_monitor(options: MonitorOptions) -> dict[str, Any]:
         **_summarize(outcomes),
         "scenes": [asdict(outcome) for outcome in outcomes],
     }
-    options.out.mkdir(parents=True, exist_ok=True)
-    write_output(options.out / OUTPUT_NAME, json.dumps(result, indent=2) + "\n", force=options.is_forced)
+    write_texts(options.out, {OUTPUT_NAME: json.dumps(result, indent=2)}, force=options.is_forced)
     return result
 
 

@@ -16,7 +16,15 @@ from benchmarks.peers.nima import NIMA_FILES
 from edge_runtime.errors import UsageError
 from edge_runtime.models import DEFAULT_MODEL, find_model
 
-__all__ = ["ROW_KEYS", "Row", "build_rows", "find_default_artifact", "read_split_seed"]
+__all__ = [
+    "ROW_KEYS",
+    "Row",
+    "build_rows",
+    "choose_split_seed",
+    "find_default_artifact",
+    "find_int8_model",
+    "read_split_seed",
+]
 
 Kind = Literal["teacher", "photogate", "classic", "nima"]
 
@@ -119,6 +127,23 @@ def find_default_artifact() -> Path:
     """The artifact of one's own training where there is one, or the record of the model that ships."""
     own = Path("artifacts/photogate-small")
     return own if own.is_dir() else REFERENCE
+
+
+def find_int8_model(artifact: Path) -> Path:
+    """The int8 model of an artifact, for benchmarks of that one alone.
+
+    Raises:
+        UsageError: it is not there.
+    """
+    (row,) = build_rows(("int8",), artifact, Path(), Path())
+    if row.path is None or not row.is_usable:
+        raise UsageError(f"{artifact}: no model to measure ({row.note}); pass another --artifact")
+    return row.path
+
+
+def choose_split_seed(artifact: Path, given: int | None) -> int:
+    """The seed that was given, or else :func:`read_split_seed` of the artifact."""
+    return read_split_seed(artifact) if given is None else given
 
 
 def read_split_seed(artifact: Path) -> int:

@@ -15,17 +15,18 @@ from benchmarks.end_to_end import EXAMPLES, load_source_photo, measure_end_to_en
 from benchmarks.environment import (
     collect_environment,
     compute_sha256,
-    describe_options,
+    describe_files,
     read_load_average,
     read_timestamp,
 )
 from benchmarks.latency import Measure, TurnPlan, build_invoke_call, build_measure, compute_summary, interleave
 from benchmarks.memory import Footprint, measure_footprint
+from benchmarks.options import describe_options
 from benchmarks.output_folder import check_output_folder
 from benchmarks.peers.nima import build_nima_predictor
 from benchmarks.plot import PlotPoint, save_accuracy_latency_plot
 from benchmarks.report import Results, write_results
-from benchmarks.rows import ROW_KEYS, Row, build_rows, read_split_seed
+from benchmarks.rows import ROW_KEYS, Row, build_rows, choose_split_seed
 from benchmarks.teacher import TeacherProcess
 from edge_runtime import PhotoScorer
 from edge_runtime.contract import ViewSpec, unpack_model
@@ -85,7 +86,7 @@ def run(options: RunOptions, say: Callable[[str], None] = lambda line: print(lin
     check_output_folder(options.out, OUTPUT_NAMES, force=options.is_forced)
     if options.limit is not None and options.limit < 1:
         raise UsageError(f"--limit must be at least 1, not {options.limit}")
-    seed = read_split_seed(options.artifact) if options.seed is None else options.seed
+    seed = choose_split_seed(options.artifact, options.seed)
     limit = min(options.limit or SMOKE_LIMIT, SMOKE_LIMIT) if options.is_smoke else options.limit
     plan = SMOKE_PLAN if options.is_smoke else TurnPlan()
     rows = build_rows(
@@ -233,7 +234,7 @@ def _measure_end_to_end(results: Results, plan: TurnPlan, say: Callable[[str], N
 
 def _describe_data(options: RunOptions, photos: Sequence[Photo], seed: int) -> dict[str, Any]:
     return {
-        "manifests": [{"path": str(path), "sha256": compute_sha256(path)} for path in options.data],
+        "manifests": describe_files(options.data),
         "part": options.part,
         "seed": seed,
         "rated_photos": len(photos),

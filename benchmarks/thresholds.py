@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy import load_rated_photos, predict_all
-from benchmarks.environment import collect_environment, compute_sha256, read_timestamp
-from benchmarks.output_folder import check_output_folder
-from benchmarks.rows import build_rows, read_split_seed
+from benchmarks.environment import collect_environment, compute_sha256, describe_files, read_timestamp
+from benchmarks.output_folder import check_output_folder, write_texts
+from benchmarks.rows import choose_split_seed, find_int8_model
 from edge_runtime import PhotoScorer
 from edge_runtime.errors import UsageError
 from edge_runtime.gate import load_policy
@@ -140,12 +140,10 @@ def run_thresholds(
     check_output_folder(options.out, OUTPUT_NAMES, force=options.is_forced)
     if not 0.0 < options.risk < 1.0:
         raise UsageError(f"--risk is a share above 0 and below 1, not {options.risk:g}")
-    seed = read_split_seed(options.artifact) if options.seed is None else options.seed
-    (row,) = build_rows(("int8",), options.artifact, Path(), Path())
-    if row.path is None or not row.is_usable:
-        raise UsageError(f"{options.artifact}: no model to measure ({row.note}); pass another --artifact")
+    seed = choose_split_seed(options.artifact, options.seed)
+    model = find_int8_model(options.artifact)
     parts: dict[str, tuple[list[Photo], Values, NDArray[np.bool_]]] = {}
-    with PhotoScorer.from_file(row.path) as scorer:
+    with PhotoScorer.from_file(model) as scorer:
         for part in (options.tuned_on, options.part):
             photos = load_rated_photos(options.data, part, seed)
             say(f"{part}: scoring {len(photos)} photos")
@@ -158,14 +156,14 @@ def run_thresholds(
         "schema": 1,
         "created": read_timestamp(),
         "data": {
-            "manifests": [{"path": str(path), "sha256": compute_sha256(path)} for path in options.data],
+            "manifests": describe_files(options.data),
             "tuned_on": options.tuned_on,
             "part": options.part,
             "seed": seed,
             "acceptable_from": options.acceptable_from,
             "risk": options.risk,
         },
-        "model": {"path": str(row.path), "sha256": compute_sha256(row.path)},
+        "model": {"path": str(model), "sha256": compute_sha256(model)},
         "environment": collect_environment(),
         "limits": asdict(limits),
         "default_policy": {"accept_from": policy.accept_from, "reject_below": policy.reject_below},
@@ -173,9 +171,7 @@ def run_thresholds(
         "judged": _judge_part(*parts[options.part], limits),
         "judged_default": _judge_part(*parts[options.part], Limits(policy.accept_from, policy.reject_below)),
     }
-    options.out.mkdir(parents=True, exist_ok=True)
-    document = json.dumps(_without_nan(report), indent=2)
-    (options.out / OUTPUT_NAMES[0]).write_text(document + "\n", encoding="utf-8")
+    write_texts(options.out, {OUTPUT_NAMES[0]: json.dumps(_without_nan(report), indent=2)}, force=options.is_forced)
     return report
 
 

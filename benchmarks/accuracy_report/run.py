@@ -22,9 +22,9 @@ from benchmarks.accuracy_report.photos import DEFAULT_TRAINING, ScoredPhoto, fin
 from benchmarks.accuracy_report.products import measure_false_blur
 from benchmarks.accuracy_report.report import write_report
 from benchmarks.accuracy_report.slices import compute_agreement
-from benchmarks.environment import collect_environment, compute_sha256, read_timestamp
+from benchmarks.environment import collect_environment, compute_sha256, describe_files, read_timestamp
 from benchmarks.output_folder import check_output_folder
-from benchmarks.rows import ROW_KEYS, Row, build_rows, read_split_seed
+from benchmarks.rows import ROW_KEYS, Row, build_rows, choose_split_seed
 from benchmarks.teacher import TeacherProcess
 from edge_runtime import PhotoScorer
 from edge_runtime.errors import PhotogateError, UsageError
@@ -86,7 +86,7 @@ def run_accuracy(
         ManifestError: a manifest is faulty.
     """
     _check(options)
-    seed = read_split_seed(options.artifact) if options.seed is None else options.seed
+    seed = choose_split_seed(options.artifact, options.seed)
     rows = _build_rows(options, seed)
     photos = load_part(options.data, options.part, seed)
     rated = thin_out([photo for photo in photos if photo.mos is not None], options.limit)
@@ -106,7 +106,7 @@ def run_accuracy(
         teacher = _ask_teacher(rows, [entry.photo for entry in scored])
         report: dict[str, Any] = {
             "data": {
-                "manifests": [{"path": str(path), "sha256": compute_sha256(path)} for path in options.data],
+                "manifests": describe_files(options.data),
                 "part": options.part,
                 "seed": seed,
                 "photos": len(scored),

@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks.budgets.figures import FIGURES, Subject, find_subject
 from benchmarks.budgets.limits import DEFAULT_BUDGETS, Limit, Reading, State, load_limits
 from benchmarks.rows import REFERENCE
+from benchmarks.tables import align_columns
 
 __all__ = ["BudgetOptions", "Checked", "check_budgets", "format_budgets"]
 
@@ -71,11 +72,9 @@ def format_budgets(checked: list[Checked]) -> str:
     rows += [
         (one.limit.name, _format_reading(one.reading), str(one.limit), one.state, one.reading.note) for one in checked
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     states = [one.state for one in checked]
     counts = [f"{states.count(state)} {state}" for state in dict.fromkeys(states)]
-    return "\n".join([*lines, "", ", ".join(counts)])
+    return "\n".join([*align_columns(rows), "", ", ".join(counts)])
 
 
 def _format_reading(reading: Reading) -> str:

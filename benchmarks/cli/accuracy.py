@@ -16,9 +16,9 @@ from benchmarks.cli.options import (
     add_models,
     add_output,
     add_photos,
-    build_options,
 )
 from benchmarks.cli.options import add_command as add_subcommand
+from benchmarks.options import build_options
 
 __all__ = ["add_command"]
 

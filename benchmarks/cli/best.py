@@ -6,8 +6,9 @@ import argparse
 from typing import Any
 
 from benchmarks.best import BestOptions, format_best, run_best
-from benchmarks.cli.options import EXIT_FINE, add_artifact, add_output, add_photos, build_options
+from benchmarks.cli.options import EXIT_FINE, add_artifact, add_output, add_photos
 from benchmarks.cli.options import add_command as add_subcommand
+from benchmarks.options import build_options
 
 __all__ = ["add_command"]
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.budgets.check import BudgetOptions, check_budgets, format_budgets
-from benchmarks.cli.options import EXIT_FINE, EXIT_ROW_FAILED, add_artifact, build_options
+from benchmarks.cli.options import EXIT_FINE, EXIT_ROW_FAILED, add_artifact
 from benchmarks.cli.options import add_command as add_subcommand
+from benchmarks.options import build_options
 
 __all__ = ["add_command"]
 

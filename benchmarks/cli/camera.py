@@ -7,8 +7,9 @@ import json
 from typing import Any, get_args
 
 from benchmarks.camera import CameraOptions, format_camera, run_camera
-from benchmarks.cli.options import EXIT_FINE, add_frame_options, build_options
+from benchmarks.cli.options import EXIT_FINE, add_frame_options
 from benchmarks.cli.options import add_command as add_subcommand
+from benchmarks.options import build_options
 from edge_runtime.camera import PixelFormat
 
 __all__ = ["add_command"]

@@ -6,12 +6,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cli.options import EXIT_FINE, build_options
+from benchmarks.cli.options import EXIT_FINE
 from benchmarks.cli.options import add_command as add_subcommand
 from benchmarks.device.__main__ import add_board_commands
 from benchmarks.device.android import AndroidOptions, run_android
 from benchmarks.device.pack import PackOptions, run_pack
 from benchmarks.device.record import format_record
+from benchmarks.options import build_options
 
 __all__ = ["add_command"]
 

@@ -6,9 +6,10 @@ import argparse
 import sys
 from typing import Any
 
-from benchmarks.cli.options import EXIT_FINE, add_artifact, add_output, add_photos, build_options
+from benchmarks.cli.options import EXIT_FINE, add_artifact, add_output, add_photos
 from benchmarks.cli.options import add_command as add_subcommand
 from benchmarks.explain import ExplainOptions, format_explain, run_explain
+from benchmarks.options import build_options
 
 __all__ = ["add_command"]
 

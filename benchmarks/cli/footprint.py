@@ -6,10 +6,11 @@ import argparse
 import sys
 from typing import Any
 
-from benchmarks.cli.options import EXIT_FINE, EXIT_ROW_FAILED, add_artifact, add_models, add_output, build_options
+from benchmarks.cli.options import EXIT_FINE, EXIT_ROW_FAILED, add_artifact, add_models, add_output
 from benchmarks.cli.options import add_command as add_subcommand
 from benchmarks.footprint_report.report import format_footprint
 from benchmarks.footprint_report.run import FootprintOptions, run_footprint
+from benchmarks.options import build_options
 
 __all__ = ["add_command"]
 

@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cli.options import EXIT_FINE, EXIT_ROW_FAILED, add_artifact, add_models, add_output, build_options
+from benchmarks.cli.options import EXIT_FINE, EXIT_ROW_FAILED, add_artifact, add_models, add_output
 from benchmarks.cli.options import add_command as add_subcommand
 from benchmarks.end_to_end import PHOTO_FORMATS, PHOTO_SIZES_PX
 from benchmarks.latency_report.report import format_latency
 from benchmarks.latency_report.run import MODES, PARTS, LatencyOptions, run_latency
 from benchmarks.latency_report.runtimes import RUNTIME_NAMES
+from benchmarks.options import build_options
 from benchmarks.rows import ROW_KEYS
 
 __all__ = ["add_command"]

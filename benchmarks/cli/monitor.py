@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cli.options import EXIT_FINE, add_output, build_options
+from benchmarks.cli.options import EXIT_FINE, add_output
 from benchmarks.cli.options import add_command as add_subcommand
 from benchmarks.monitor import MonitorOptions, format_monitor, run_monitor
+from benchmarks.options import build_options
 
 __all__ = ["add_command"]
 

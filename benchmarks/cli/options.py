@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from benchmarks.rows import find_default_artifact
 
@@ -19,11 +18,9 @@ __all__ = [
     "add_models",
     "add_output",
     "add_photos",
-    "build_options",
 ]
 
 EXIT_FINE, EXIT_ROW_FAILED = 0, 1
-_Options = TypeVar("_Options")
 
 
 def add_command(commands: Any, name: str, *, help: str, description: str) -> argparse.ArgumentParser:
@@ -86,22 +83,6 @@ def add_frame_options(command: argparse.ArgumentParser, size: tuple[int, int]) -
     add("--height", type=int, default=size[1], help="of the frames, in pixels")
     add("--threads", dest="num_threads", type=int, default=1, help="of the interpreter")
     add("--json", action="store_true", help="print JSON instead of text")
-
-
-def build_options(kind: type[_Options], parsed: argparse.Namespace, given: Mapping[str, Any] | None = None) -> _Options:
-    """The options of a benchmark: each field from the parsed option of its name, lists as tuples.
-
-    Args:
-        kind: a dataclass.
-        parsed: its options; a field that has none keeps its default.
-        given: fields that are made of several options.
-    """
-    values = dict(given or {})
-    for field in fields(kind):  # type: ignore[arg-type]  # a dataclass, which no type says
-        if field.name not in values and hasattr(parsed, field.name):
-            value = getattr(parsed, field.name)
-            values[field.name] = tuple(value) if isinstance(value, list) else value
-    return kind(**values)
 
 
 def _parse_model(text: str) -> tuple[str, Path]:

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cli.options import EXIT_FINE, add_output, build_options
+from benchmarks.cli.options import EXIT_FINE, add_output
 from benchmarks.cli.options import add_command as add_subcommand
+from benchmarks.options import build_options
 from benchmarks.pareto.run import ParetoOptions, format_pareto, run_pareto
 
 __all__ = ["add_command"]

@@ -13,9 +13,9 @@ from benchmarks.cli.options import (
     add_artifact,
     add_output,
     add_photos,
-    build_options,
 )
 from benchmarks.cli.options import add_command as add_subcommand
+from benchmarks.options import build_options
 from benchmarks.peers.catalogue import PEER_KEYS
 from benchmarks.peers.report import format_peers
 from benchmarks.peers.run import PeersOptions, run_peers

@@ -13,9 +13,9 @@ from benchmarks.cli.options import (
     add_artifact,
     add_output,
     add_photos,
-    build_options,
 )
 from benchmarks.cli.options import add_command as add_subcommand
+from benchmarks.options import build_options
 from benchmarks.report import format_markdown
 from benchmarks.rows import ROW_KEYS
 from benchmarks.run import RunOptions, run

@@ -6,8 +6,9 @@ import argparse
 import json
 from typing import Any
 
-from benchmarks.cli.options import EXIT_FINE, add_frame_options, build_options
+from benchmarks.cli.options import EXIT_FINE, add_frame_options
 from benchmarks.cli.options import add_command as add_subcommand
+from benchmarks.options import build_options
 from benchmarks.soak import SoakOptions, format_soak, run_soak
 
 __all__ = ["add_command"]

@@ -6,8 +6,9 @@ import argparse
 import sys
 from typing import Any
 
-from benchmarks.cli.options import EXIT_FINE, add_artifact, add_output, add_photos, build_options
+from benchmarks.cli.options import EXIT_FINE, add_artifact, add_output, add_photos
 from benchmarks.cli.options import add_command as add_subcommand
+from benchmarks.options import build_options
 from benchmarks.thresholds import ThresholdOptions, format_thresholds, run_thresholds
 
 __all__ = ["add_command"]

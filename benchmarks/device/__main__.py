@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks.device.bench import DeviceBenchOptions, run_device_bench
 from benchmarks.device.record import compare_records, format_record, load_record
+from benchmarks.options import build_options
 from edge_runtime.errors import PhotogateError
 
 __all__ = ["add_board_commands", "main"]
@@ -60,15 +61,7 @@ def _add_bench(commands: Any) -> None:
 
 
 def _run_bench(parsed: argparse.Namespace) -> int:
-    options = DeviceBenchOptions(
-        models=tuple(parsed.models),
-        threads=tuple(parsed.threads),
-        rounds=parsed.rounds,
-        processes=parsed.processes,
-        out=parsed.out,
-        is_forced=parsed.is_forced,
-    )
-    print(format_record(run_device_bench(options)))
+    print(format_record(run_device_bench(build_options(DeviceBenchOptions, parsed))))
     return EXIT_FINE
 
 

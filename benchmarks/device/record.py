@@ -12,6 +12,7 @@ from benchmarks.comparison import Comparison
 from benchmarks.device.board import describe_board
 from benchmarks.device.fingerprint import compare_fingerprints
 from benchmarks.environment import read_timestamp
+from benchmarks.tables import align_columns
 from edge_runtime.errors import UsageError
 from edge_runtime.output_file import write_output
 
@@ -142,13 +143,13 @@ def format_record(record: DeviceRecord) -> str:
             told = one.against_first["text"] if one.against_first else ""
             times = (f"{value:.2f}" if value is not None else "-" for value in _list_percentiles(one))
             rows.append((model.name, str(one.threads), _say_xnnpack(model, one), *times, one.steadiness, told))
-    lines += ["", *_align(rows), ""]
+    lines += ["", *align_columns(rows), ""]
     rows = [COST_COLUMNS]
     for model in record.models:
         costs = (model.load_ms, model.first_invoke_ms, _to_mb(model.peak_memory_bytes), _to_mb(model.size_bytes))
         texts = (f"{value:.2f}" if value is not None else "-" for value in costs)
         rows.append((model.name, *texts, model.sha256[:12]))
-    return "\n".join([*lines, *_align(rows), *record.notes])
+    return "\n".join([*lines, *align_columns(rows), *record.notes])
 
 
 def compare_records(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[list[str], bool]:
@@ -209,8 +210,3 @@ def _say_xnnpack(model: ModelRecord, one: LatencyRecord) -> str:
 
 def _to_mb(size_bytes: int | None) -> float | None:
     return None if size_bytes is None else size_bytes / MB
-
-
-def _align(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

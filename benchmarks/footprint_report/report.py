@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.latency_report.report import format_ratio, format_table
+from benchmarks.latency_report.report import format_ratio
+from benchmarks.tables import format_table
 
 __all__ = ["format_footprint"]
 

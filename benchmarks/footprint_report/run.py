@@ -22,7 +22,6 @@ from benchmarks.end_to_end import (
 from benchmarks.environment import (
     collect_environment,
     compute_sha256,
-    describe_options,
     read_load_average,
     read_timestamp,
 )
@@ -32,10 +31,10 @@ from benchmarks.footprint_report.report import format_footprint
 from benchmarks.footprint_report.scoring import measure_scoring, measure_two_processes
 from benchmarks.fresh_process import build_import_measure
 from benchmarks.latency import TurnPlan, interleave_rounds
-from benchmarks.output_folder import check_output_folder
+from benchmarks.options import describe_options
+from benchmarks.output_folder import check_output_folder, write_texts
 from benchmarks.rows import Row, build_rows, find_default_artifact
 from edge_runtime.errors import PhotogateError, UsageError
-from edge_runtime.output_file import write_output
 
 __all__ = ["OUTPUT_NAMES", "FootprintOptions", "run_footprint"]
 
@@ -102,8 +101,8 @@ def run_footprint(
     report["scoring"] = _measure_scoring(rows, options, report["notes"], say)
     report["environment"]["load_average_end"] = read_load_average()
     text = format_footprint(report)
-    for name, content in zip(OUTPUT_NAMES, (text, json.dumps(report, indent=1, allow_nan=False)), strict=True):
-        write_output(options.out / name, content + "\n", force=options.is_forced, makes_folder=True)
+    contents = dict(zip(OUTPUT_NAMES, (text, json.dumps(report, indent=1, allow_nan=False)), strict=True))
+    write_texts(options.out, contents, force=options.is_forced)
     return report
 
 

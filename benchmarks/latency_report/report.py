@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["format_latency", "format_ratio", "format_table"]
+from benchmarks.tables import format_table
+
+__all__ = ["format_latency", "format_ratio"]
 
 PERCENTILES = ("p50_ms", "p90_ms", "p95_ms", "p99_ms")
 MB = 1e6
@@ -138,11 +140,3 @@ def _format_profile(profile: Mapping[str, Any]) -> list[str]:
 
 def _ms(value: float) -> str:
     return f"{value:.3f}" if value < 10 else f"{value:.1f}"
-
-
-def format_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Markdown whose columns also line up on a terminal."""
-    table = [headers, *rows]
-    widths = [max(len(row[column]) for row in table) for column in range(len(headers))]
-    padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in table]
-    return [f"| {' | '.join(row)} |" for row in (padded[0], ["-" * width for width in widths], *padded[1:])]

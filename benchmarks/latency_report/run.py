@@ -25,7 +25,6 @@ from benchmarks.energy import open_energy_meter
 from benchmarks.environment import (
     collect_environment,
     compute_sha256,
-    describe_options,
     read_load_average,
     read_timestamp,
 )
@@ -42,12 +41,12 @@ from benchmarks.latency_report.cold_start import measure_cold_start
 from benchmarks.latency_report.long_runs import measure_single_stream, measure_sustained
 from benchmarks.latency_report.report import format_latency
 from benchmarks.latency_report.runtimes import build_runtime_call
-from benchmarks.output_folder import check_output_folder
+from benchmarks.options import describe_options
+from benchmarks.output_folder import check_output_folder, write_texts
 from benchmarks.rows import Row, build_rows, find_default_artifact
 from benchmarks.teacher import TeacherProcess
 from edge_runtime.contract import unpack_model
 from edge_runtime.errors import PhotogateError, UsageError
-from edge_runtime.output_file import write_output
 
 __all__ = ["MODES", "OUTPUT_NAMES", "PARTS", "LatencyOptions", "run_latency"]
 
@@ -138,8 +137,8 @@ def run_latency(
         _measure_ways(rows, options, report, say)
     report["environment"]["load_average_end"] = read_load_average()
     text = format_latency(report)
-    for name, content in zip(OUTPUT_NAMES, (text, json.dumps(report, indent=1, allow_nan=False)), strict=True):
-        write_output(options.out / name, content + "\n", force=options.is_forced, makes_folder=True)
+    contents = dict(zip(OUTPUT_NAMES, (text, json.dumps(report, indent=1, allow_nan=False)), strict=True))
+    write_texts(options.out, contents, force=options.is_forced)
     return report
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.latency_report.report import format_table
 from benchmarks.plot import PlotPoint, save_accuracy_latency_plot
+from benchmarks.tables import format_table
 from edge_runtime.errors import UsageError
 from edge_runtime.output_file import write_output
 

@@ -20,11 +20,12 @@ from benchmarks.accuracy import load_rated_photos, thin_out
 from benchmarks.environment import (
     collect_environment,
     compute_sha256,
-    describe_options,
+    describe_files,
     read_load_average,
     read_timestamp,
 )
 from benchmarks.latency import Measure, TurnPlan, build_measure, build_running_clock, compute_summary, interleave
+from benchmarks.options import describe_options
 from benchmarks.output_folder import check_output_folder
 from benchmarks.peers.agreement import compute_agreement, fit_rating_map
 from benchmarks.peers.boosted import MEASUREMENTS, SETTINGS, build_measurer, train_boosted
@@ -32,7 +33,7 @@ from benchmarks.peers.catalogue import PEER_KEYS, Peer, PeerFiles, ScorePicture,
 from benchmarks.peers.footprint import measure_peer_footprint
 from benchmarks.peers.published import PUBLISHED
 from benchmarks.peers.report import save_report
-from benchmarks.rows import build_rows, read_split_seed
+from benchmarks.rows import build_rows, choose_split_seed
 from edge_runtime.decode import decode_photo
 from edge_runtime.errors import PhotogateError, UsageError
 from train.data.manifest import Photo
@@ -107,7 +108,7 @@ def run_peers(
         InputError: a photo cannot be decoded.
     """
     _check(options)
-    seed = read_split_seed(options.artifact) if options.seed is None else options.seed
+    seed = choose_split_seed(options.artifact, options.seed)
     photos = load_rated_photos(options.data, options.part, seed, options.limit)
     learnt_from = load_rated_photos(options.data, "train", seed, options.train_limit)
     (row,) = build_rows(("int8",), options.artifact, Path(), Path())
@@ -131,7 +132,7 @@ def run_peers(
         "environment": environment,
         "options": describe_options(options),
         "data": {
-            "manifests": [{"path": str(path), "sha256": compute_sha256(path)} for path in options.data],
+            "manifests": describe_files(options.data),
             "part": options.part,
             "seed": seed,
             "rated_photos": len(photos),
