@@ -13,6 +13,7 @@ from edge_runtime.cli.inputs import expand_paths
 from edge_runtime.cli.options import add_photo_options, writes_to_folder
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import Column, build_writer
+from edge_runtime.cli.work import work_through
 from edge_runtime.contract import ATTRIBUTE_NAMES, ViewSpec
 from edge_runtime.decode import decode_photo
 from edge_runtime.explain import DEFAULT_BUDGET_MS, Explainer
@@ -21,7 +22,6 @@ from edge_runtime.gate.policy import load_policy
 from edge_runtime.interpreter import quiet_native_log
 from edge_runtime.originals import Originals
 from edge_runtime.result import ScoreFailure
-from edge_runtime.scorer import attempt
 
 __all__ = ["add_command", "run_explain"]
 
@@ -120,8 +120,7 @@ def run_explain(options: argparse.Namespace) -> int:
 
     failed = 0
     with explainer, ProgressBar(len(inputs)) as progress:
-        for entry in inputs:
-            outcome = entry if isinstance(entry, ScoreFailure) else attempt(explain, entry)
+        for outcome in work_through(inputs, explain):
             record = outcome.to_dict() if isinstance(outcome, ScoreFailure) else outcome
             failed += "error" in record
             writer.write(record)

@@ -12,6 +12,7 @@ from typing import Any
 from edge_runtime.cli.inputs import expand_paths
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import Column, build_writer
+from edge_runtime.cli.work import work_through
 from edge_runtime.contract import unpack_model
 from edge_runtime.feedback import (
     Correction,
@@ -29,7 +30,7 @@ from edge_runtime.interpreter import quiet_native_log
 from edge_runtime.models import DEFAULT_MODEL, find_model
 from edge_runtime.output_file import check_output
 from edge_runtime.result import ScoreFailure
-from edge_runtime.scorer import PhotoScorer, attempt
+from edge_runtime.scorer import PhotoScorer
 
 __all__ = ["add_command", "run_add", "run_export", "run_list", "run_recalibrate", "run_remove"]
 
@@ -130,12 +131,7 @@ def run_add(options: argparse.Namespace) -> int:
         scorer = PhotoScorer.from_file(find_model(options.model))
     with scorer, FeedbackStore(options.store) as store, ProgressBar(len(inputs)) as progress:
         writer = build_writer(options.format, sys.stdout, COLUMNS, names)
-        for entry in inputs:
-            outcome: Correction | ScoreFailure = (
-                entry
-                if isinstance(entry, ScoreFailure)
-                else attempt(lambda photo: _add_one(store, scorer, photo, options), entry)
-            )
+        for outcome in work_through(inputs, lambda path: _add_one(store, scorer, path, options)):
             failed += isinstance(outcome, ScoreFailure)
             writer.write(outcome.to_dict())
             progress.advance()
@@ -228,7 +224,7 @@ def run_recalibrate(options: argparse.Namespace) -> int:
     return 1 if lost else 0
 
 
-def _add_one(store: FeedbackStore, scorer: PhotoScorer, path: Any, options: argparse.Namespace) -> Correction:
+def _add_one(store: FeedbackStore, scorer: PhotoScorer, path: str, options: argparse.Namespace) -> Correction:
     return store.add(
         path,
         scorer.score(path),

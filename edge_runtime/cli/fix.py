@@ -13,6 +13,7 @@ from edge_runtime.cli.inputs import expand_paths
 from edge_runtime.cli.options import add_photo_options, writes_to_folder
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import Column, build_writer
+from edge_runtime.cli.work import work_through
 from edge_runtime.contract import ATTRIBUTE_NAMES
 from edge_runtime.enhance import DEFAULT_MIN_GAIN, DEFAULT_MIN_SSIM, OPERATION_NAMES, FixResult, enhance
 from edge_runtime.enhance.libraries import load_cv2, load_metrics
@@ -25,7 +26,7 @@ from edge_runtime.models import find_model
 from edge_runtime.originals import Originals
 from edge_runtime.printable import blank_unprintable
 from edge_runtime.result import ScoreFailure
-from edge_runtime.scorer import PhotoScorer, attempt
+from edge_runtime.scorer import PhotoScorer
 
 __all__ = ["add_command", "run_fix"]
 
@@ -145,12 +146,8 @@ def run_fix(options: argparse.Namespace) -> int:
     writer = build_writer(options.format, sys.stdout, FIX_COLUMNS, names)
     counts = dict.fromkeys(("fixed", "nothing_kept", "nothing_to_do", "retake", "failed"), 0)
     with scorer, ProgressBar(len(inputs)) as progress:
-        for entry in inputs:
-            outcome: FixResult | ScoreFailure = (
-                entry
-                if isinstance(entry, ScoreFailure)
-                else attempt(lambda photo: enhance(photo, scorer, policy, **settings), entry)
-            )
+        outcomes = work_through(inputs, lambda path: enhance(path, scorer, policy, **settings))
+        for entry, outcome in zip(inputs, outcomes, strict=True):
             record = outcome.to_dict()
             if isinstance(outcome, FixResult):
                 target = None if options.dry_run or outcome.encoded is None else outputs[str(entry)]

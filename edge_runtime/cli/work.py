@@ -16,20 +16,21 @@ _Result = TypeVar("_Result")
 def work_through(
     inputs: Sequence[str | ScoreFailure],
     action: Callable[[str], _Result],
-    build: Callable[[], Callable[[str], _Result]],
-    jobs: int,
+    build: Callable[[], Callable[[str], _Result]] | None = None,
+    jobs: int = 1,
 ) -> Iterator[_Result | ScoreFailure]:
     """What the action says of input after input.
 
     Args:
         inputs: paths; a ScoreFailure among them is its own outcome.
         action: for this process, where ``jobs`` is 1.
-        build: makes the same action in each process otherwise, as ``each_in_processes`` wants it.
+        build: makes the same action in each process otherwise, as ``each_in_processes`` wants it; None where there is
+            only one process.
         jobs: processes.
     """
     paths = (entry for entry in inputs if isinstance(entry, str))
     outcomes: Iterator[_Result | ScoreFailure]
-    if jobs == 1:
+    if build is None or jobs == 1:
         outcomes = each(action, paths)
     else:
         from edge_runtime.parallel import each_in_processes
