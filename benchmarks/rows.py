@@ -53,7 +53,7 @@ class Row:
         label: for people.
         kind: how it is loaded and called.
         path: its file, or the teacher's folder; None where it is still to be made.
-        weights: the teacher's backbone weights, if they have moved since it was trained.
+        weights: the teacher's backbone weights, if they have moved; see ``train.models.teacher.load_teacher``.
         note: why something is empty, or what must be known to read the figures.
         is_failed: the file is there, but could not be measured.
         accuracy: by subset.
@@ -65,7 +65,7 @@ class Row:
     kind: Kind
     path: Path | None
     note: str = ""
-    weights: Path | None = None
+    weights: Sequence[str] = ()
     is_failed: bool = False
     accuracy: dict[str, Accuracy] = field(default_factory=dict)
     latency: dict[int, LatencySummary] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class Row:
 
 
 def build_rows(
-    keys: Sequence[str], artifact: Path, teacher: Path, peers: Path, teacher_weights: Path | None = None
+    keys: Sequence[str], artifact: Path, teacher: Path, peers: Path, teacher_weights: Sequence[str] = ()
 ) -> list[Row]:
     """The rows wanted, in the table's order; a row whose file is absent says so in its note.
 

@@ -51,7 +51,7 @@ class RunOptions:
         out: the folder for the results and the cache of exported backbones.
         artifact: of ``python -m compress run``, or one .tflite file.
         teacher, peers: folders.
-        teacher_weights: the teacher's backbone weights, if they have moved since it was trained.
+        teacher_weights: the teacher's backbone weights, if they have moved; see ``train.models.teacher.load_teacher``.
         rows: keys to measure; None: all (in a smoke run: all but the untrained backbones).
         part: of the split.
         limit: rated photos at most.
@@ -65,7 +65,7 @@ class RunOptions:
     artifact: Path
     teacher: Path
     peers: Path
-    teacher_weights: Path | None = None
+    teacher_weights: tuple[str, ...] = ()
     rows: tuple[str, ...] | None = None
     part: str = "test"
     limit: int | None = None

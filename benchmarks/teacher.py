@@ -36,24 +36,23 @@ class TeacherProcess:
     Attributes:
         load_ms: loading weights and building the network, the framework's import not counted.
         peak_memory_bytes: growth of the worker's memory by loading and one prediction, likewise; None if unknown.
-        weights_bytes: all its weights as float32, the backbone's too, which its folder need not hold.
+        weights_bytes: all its weights as float32, the backbones' too, which its folder need not hold.
     """
 
-    def __init__(self, folder: Path, num_threads: int = 1, weights: Path | None = None) -> None:
+    def __init__(self, folder: Path, num_threads: int = 1, weights: Sequence[str] = ()) -> None:
         """Starts the worker and waits until the teacher is loaded.
 
         Args:
             folder: the teacher's artifact.
             num_threads: of the worker.
-            weights: the backbone's weights, if they are not where they were when the teacher was trained.
+            weights: the backbones' weights, if they have moved; see ``train.models.teacher.load_teacher``.
 
         Raises:
             ModelError: the teacher cannot be loaded, for example because its framework is not installed.
         """
         self.folder = folder
         command = [sys.executable, "-m", "benchmarks.teacher", str(folder.resolve()), "--threads", str(num_threads)]
-        if weights is not None:
-            command += ["--weights", str(weights.resolve())]
+        command += [argument for each in weights for argument in ("--weights", each)]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -158,10 +157,10 @@ def _limit_cores(num_threads: int) -> None:
 
 def _count_weights_bytes(teacher: Any) -> int:
     """Four bytes for each number in the teacher's networks."""
-    return sum(4 * int(network.count_params()) for network in (teacher.backbone, *teacher.heads))
+    return sum(4 * int(network.count_params()) for network in (*teacher.backbones, *teacher.heads))
 
 
-def _serve(folder: Path, num_threads: int, weights: str | None, requests: IO[str], answers: IO[str]) -> None:
+def _serve(folder: Path, num_threads: int, weights: Sequence[str], requests: IO[str], answers: IO[str]) -> None:
     from benchmarks.memory import compute_growth_bytes, peak_rss_bytes, reset_peak_rss, rss_bytes
 
     def answer(content: dict[str, Any]) -> None:
@@ -209,7 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.teacher", description="A teacher that takes requests.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--weights")
+    parser.add_argument("--weights", action="append", default=[])
     options = parser.parse_args(arguments)
     # What libraries print must not stand between the answers: stdout becomes stderr for all but them.
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:

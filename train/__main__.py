@@ -81,11 +81,13 @@ def _run_search(arguments: argparse.Namespace) -> None:
     config: Any
     if (arguments.labels is None) == (arguments.data is None):
         raise UsageError("pass --data to search for a teacher, or --labels to search for a student")
+    if arguments.labels is not None and len(arguments.weights) > 1:
+        raise UsageError("a student starts from one file of weights: pass --weights once")
     if arguments.labels is not None:
         config = load_config(arguments.config, DistilConfig)
 
         def run(settings: Any, out: Path) -> object:
-            return distil(settings, arguments.labels, out, weights=arguments.weights)
+            return distil(settings, arguments.labels, out, weights=next(iter(arguments.weights), None))
     else:
         config = load_config(arguments.config, TeacherConfig)
         features = arguments.features or arguments.out / "features"
@@ -135,8 +137,8 @@ def _build_parser() -> argparse.ArgumentParser:
     teacher.add_argument("--config", type=Path, required=True, help="train/configs/teacher*.toml")
     _add_data(teacher)
     _add_out(teacher)
-    _add_weights(teacher, "the backbone's weights: a model.json, .npz or .h5 file")
-    teacher.add_argument("--features", type=Path, metavar="DIR", help="feature cache to use (OUT/features)")
+    _add_backbone_weights(teacher, "a backbone's weights: a model.json, .npz or .h5 file")
+    teacher.add_argument("--features", type=Path, metavar="DIR", help="folder of the feature caches (OUT/features)")
     teacher.set_defaults(run=_run_fit_teacher)
 
     label = stages.add_parser("label", help="let the teacher judge the views the student will learn from")
@@ -146,14 +148,18 @@ def _build_parser() -> argparse.ArgumentParser:
     label.add_argument(
         "--view-size", type=_parse_side_px, default=320, metavar="PX", help="side of the student's view (320)"
     )
-    _add_weights(label, "the backbone's weights, if they lie elsewhere now")
+    _add_backbone_weights(label, "a backbone's weights, if they lie elsewhere now")
     label.set_defaults(run=_run_label)
 
     distil = stages.add_parser("distill", help="train a student on ratings and the teacher's labels")
     distil.add_argument("--config", type=Path, required=True, help="train/configs/student*.toml")
     distil.add_argument("--labels", type=Path, required=True, help="artifact of label")
     _add_out(distil)
-    _add_weights(distil, "the student's starting weights: a .npz in Keras's order, or an earlier student.weights.h5")
+    distil.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="the student's starting weights: a .npz in Keras's order, or an earlier student.weights.h5",
+    )
     distil.set_defaults(run=_run_distil)
 
     search = stages.add_parser("search", help="try settings of a teacher or a student (needs the search extra)")
@@ -166,7 +172,7 @@ def _build_parser() -> argparse.ArgumentParser:
     search.add_argument("--features", type=Path, metavar="DIR", help="a teacher's feature cache (OUT/features)")
     search.add_argument("--labels", type=Path, help="for a student, as distill's")
     search.add_argument("--out", type=Path, required=True, help="folder of the trials; an unfinished search is resumed")
-    _add_weights(search, "starting weights, as for the stage itself")
+    _add_backbone_weights(search, "starting weights, as for the stage itself")
     search.set_defaults(run=_run_search)
     return parser
 
@@ -182,8 +188,14 @@ def _add_out(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace what --out holds")
 
 
-def _add_weights(parser: argparse.ArgumentParser, text: str) -> None:
-    parser.add_argument("--weights", metavar="FILE", help=text)
+def _add_backbone_weights(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument(
+        "--weights",
+        action="append",
+        default=[],
+        metavar="[NAME=]FILE",
+        help=f"{text}; with several backbones once for each, with its name",
+    )
 
 
 def _parse_count(text: str) -> int:

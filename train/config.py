@@ -7,6 +7,7 @@ import difflib
 import math
 import types
 import typing
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,7 +37,7 @@ _PRECISIONS = ("float32", "bfloat16", "float16", "mixed_bfloat16", "mixed_float1
 
 @dataclass(frozen=True)
 class BackboneConfig:
-    """The teacher's backbone.
+    """A backbone of the teacher.
 
     ``weights`` is "imagenet" (Keras downloads them), "random", or a file (see ``train.models.weights``). A frozen
     backbone runs once over every sample and only the heads are trained; a trainable one is fine-tuned whole.
@@ -170,17 +171,48 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class TeacherConfig:
-    """``train/configs/teacher*.toml``."""
+    """``train/configs/teacher*.toml``.
+
+    With several ``backbones`` the heads read the features of all of them side by side.
+    """
 
     name: str
     seed: int = 0
     split_seed: int = 0
-    backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    backbones: tuple[BackboneConfig, ...] = field(default_factory=lambda: (BackboneConfig(),))
     samples: SamplesConfig = field(default_factory=SamplesConfig)
     labels: LabelsConfig = field(default_factory=LabelsConfig)
     heads: HeadsConfig = field(default_factory=HeadsConfig)
     fit: FitConfig = field(default_factory=FitConfig)
     loss: LossConfig = field(default_factory=LossConfig)
+
+    def __post_init__(self) -> None:
+        names = [backbone.name for backbone in self.backbones]
+        if not names or len(set(names)) < len(names):
+            raise UsageError(f"backbones are {', '.join(names) or 'none'}: name at least one, and each once")
+        if len(names) > 1 and any(backbone.is_trainable for backbone in self.backbones):
+            raise UsageError("a backbone is fine-tuned alone: name one in [[backbones]], or set is_trainable = false")
+        if self.backbones[0].is_trainable and self.heads.folds > 1:
+            raise UsageError("a backbone is fine-tuned with one set of heads: set folds = 1 in [heads]")
+
+    def replace_weights(self, overrides: Sequence[str]) -> TeacherConfig:
+        """This config with other weights of its backbones.
+
+        Args:
+            overrides: each "NAME=FILE"; with one backbone also "FILE".
+
+        Raises:
+            UsageError: a name is none of the backbones'.
+        """
+        backbones = {backbone.name: backbone for backbone in self.backbones}
+        for override in overrides:
+            name, _, weights = override.partition("=")
+            if name not in backbones and len(backbones) == 1:
+                name, weights = self.backbones[0].name, override
+            if name not in backbones:
+                raise UsageError(f"--weights {override}: write NAME=FILE, with a name of {', '.join(backbones)}")
+            backbones[name] = dataclasses.replace(backbones[name], weights=weights)
+        return dataclasses.replace(self, backbones=tuple(backbones.values()))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""A frozen backbone's features of samples, computed once and kept on disk.
+"""Frozen backbones' features of samples, computed once and kept on disk.
 
-The cache is a folder of shards; a run that was cut short goes on where the last whole shard ended, and samples that
+A cache is a folder of shards; a run that was cut short goes on where the last whole shard ended, and samples that
 another stage already saw cost nothing.
 """
 
@@ -10,6 +10,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +24,7 @@ from edge_runtime.views import make_view
 from train.data.samples import Sample, load_sample
 from train.progress import track
 
-__all__ = ["FeatureCache", "choose_view", "compute_features", "map_ahead"]
+__all__ = ["FeatureCache", "FeatureSource", "StackedFeatures", "choose_view", "compute_features", "map_ahead"]
 
 BATCH_SIZE = 16
 SHARD_SIZE = 512
@@ -76,6 +77,38 @@ class FeatureCache:
         """The features (n, f) and attributes (n, 5) of ``samples``, all of which must be there."""
         features, attributes = zip(*(self._rows[sample.key] for sample in samples), strict=True)
         return np.stack(features), np.stack(attributes)
+
+
+@dataclass(frozen=True)
+class FeatureSource:
+    """A frozen backbone: ``name`` of its cache's folder, ``identity`` as for :class:`FeatureCache`, ``extract`` and
+    ``size_px`` as for :func:`compute_features`."""
+
+    name: str
+    identity: str
+    extract: Extract
+    size_px: int
+
+
+class StackedFeatures:
+    """What several frozen backbones see in samples, side by side; each has a cache of its own below ``folder``.
+
+    Raises:
+        UsageError: a cache holds features of another identity.
+    """
+
+    def __init__(self, folder: Path, sources: Sequence[FeatureSource]) -> None:
+        self._parts = [(source, FeatureCache(folder / source.name, source.identity)) for source in sources]
+
+    def compute(self, samples: Sequence[Sample]) -> None:
+        """Fills the caches with what they lack of ``samples``."""
+        for source, cache in self._parts:
+            compute_features(samples, source.extract, source.size_px, cache)
+
+    def gather(self, samples: Sequence[Sample]) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
+        """The features (n, f) and attributes (n, 5) of ``samples``, all of which must be there."""
+        gathered = [cache.gather(samples) for _, cache in self._parts]
+        return np.concatenate([features for features, _ in gathered], axis=1), gathered[0][1]
 
 
 def choose_view(width_px: int, height_px: int, size_px: int) -> ViewSpec:

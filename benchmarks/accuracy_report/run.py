@@ -63,7 +63,7 @@ class AccuracyOptions:
     out: Path
     artifact: Path
     teacher: Path | None = None
-    teacher_weights: Path | None = None
+    teacher_weights: tuple[str, ...] = ()
     models: tuple[tuple[str, Path], ...] = ()
     part: str = "validation"
     limit: int | None = None

@@ -16,6 +16,7 @@ from benchmarks.cli.options import (
     add_models,
     add_output,
     add_photos,
+    add_teacher,
 )
 from benchmarks.cli.options import add_command as add_subcommand
 from benchmarks.options import build_options
@@ -36,9 +37,8 @@ def add_command(commands: Any) -> None:
     add_output(command, "folder for the page and the JSON")
     add_artifact(command)
     add_models(command, "a further photogate .tflite, for example one trained without a source")
+    add_teacher(command, None, "without it, no teacher is asked")
     add = command.add_argument
-    add("--teacher", type=Path, help="folder written by `train fit-teacher`; without it, no teacher is asked")
-    add("--teacher-weights", type=Path, help="its backbone's weights, if they have moved since it was trained")
     add("--limit", type=int, help="this many rated and this many other photos at most, evenly spaced")
     add("--resamples", type=int, default=AccuracyOptions.resamples, help="of each bootstrap interval")
     add(

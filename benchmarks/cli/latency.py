@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cli.options import EXIT_FINE, EXIT_ROW_FAILED, add_artifact, add_models, add_output
+from benchmarks.cli.options import EXIT_FINE, EXIT_ROW_FAILED, add_artifact, add_models, add_output, add_teacher
 from benchmarks.cli.options import add_command as add_subcommand
 from benchmarks.end_to_end import PHOTO_FORMATS, PHOTO_SIZES_PX
 from benchmarks.latency_report.report import format_latency
@@ -31,11 +31,10 @@ def add_command(commands: Any) -> None:
     add_output(command, "folder for the results and the cache of exported backbones")
     add_artifact(command)
     add_models(command, "a further .tflite or .onnx file")
-    add = command.add_argument
     usual = LatencyOptions
+    add_teacher(command, usual.teacher, "for its row")
+    add = command.add_argument
     add("--rows", nargs="+", choices=ROW_KEYS, default=list(usual.rows), metavar="ROW", help=", ".join(ROW_KEYS))
-    add("--teacher", type=Path, default=usual.teacher, help="folder written by `train fit-teacher`, for its row")
-    add("--teacher-weights", type=Path, help="its backbone's weights, if they have moved since it was trained")
     add("--peers", type=Path, default=usual.peers, help="folder with the NIMA .tflite files, for their rows")
     add("--threads", nargs="+", type=int, default=list(usual.threads), help="numbers of threads")
     add("--runtimes", nargs="+", choices=RUNTIME_NAMES, default=list(usual.runtimes), help="every .tflite under each")

@@ -18,6 +18,7 @@ __all__ = [
     "add_models",
     "add_output",
     "add_photos",
+    "add_teacher",
 ]
 
 EXIT_FINE, EXIT_ROW_FAILED = 0, 1
@@ -64,6 +65,24 @@ def add_models(command: argparse.ArgumentParser, what: str) -> None:
         default=[],
         metavar="NAME=PATH",
         help=f"{what}; may be given again",
+    )
+
+
+def add_teacher(command: argparse.ArgumentParser, default: Path | None, what: str) -> None:
+    """--teacher and --teacher-weights.
+
+    Args:
+        command: gets the options.
+        default: folder of the teacher, if any.
+        what: is done with it, for the help.
+    """
+    command.add_argument("--teacher", type=Path, default=default, help=f"folder written by `train fit-teacher`; {what}")
+    command.add_argument(
+        "--teacher-weights",
+        action="append",
+        default=[],
+        metavar="[NAME=]FILE",
+        help="its backbone's weights, if they have moved since it was trained; may be given again",
     )
 
 

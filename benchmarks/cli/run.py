@@ -13,6 +13,7 @@ from benchmarks.cli.options import (
     add_artifact,
     add_output,
     add_photos,
+    add_teacher,
 )
 from benchmarks.cli.options import add_command as add_subcommand
 from benchmarks.options import build_options
@@ -35,9 +36,8 @@ def add_command(commands: Any) -> None:
     add_photos(command, part="test")
     add_output(command, "folder for the results and the cache of exported backbones")
     add_artifact(command)
+    add_teacher(command, Path("artifacts/teacher"), "without it, its row is left out")
     add = command.add_argument
-    add("--teacher", type=Path, default=Path("artifacts/teacher"), help="folder written by `train fit-teacher`")
-    add("--teacher-weights", type=Path, help="its backbone's weights, if they have moved since it was trained")
     add("--peers", type=Path, default=Path("../shared/peers"), help="folder with the NIMA .tflite files")
     add("--rows", nargs="+", choices=ROW_KEYS, metavar="ROW", help=f"only these rows, out of: {', '.join(ROW_KEYS)}")
     add("--limit", type=int, help="score this many photos at most, evenly spaced over the part")

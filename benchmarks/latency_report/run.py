@@ -68,7 +68,7 @@ class LatencyOptions:
         models: further models, name → .tflite or .onnx file.
         rows: keys of ``benchmarks.rows.ROW_KEYS``.
         teacher, peers: folders, for their rows.
-        teacher_weights: the teacher's backbone weights, if they have moved since it was trained.
+        teacher_weights: the teacher's backbone weights, if they have moved; see ``train.models.teacher.load_teacher``.
         threads: numbers of threads, each measured by itself.
         runtimes: names of ``benchmarks.latency_report.runtimes.RUNTIME_NAMES``; every .tflite runs under each.
         mode: how models are called.
@@ -87,7 +87,7 @@ class LatencyOptions:
     rows: tuple[str, ...] = ("float", "pruned", "int8")
     teacher: Path = Path("artifacts/teacher")
     peers: Path = Path("../shared/peers")
-    teacher_weights: Path | None = None
+    teacher_weights: tuple[str, ...] = ()
     threads: tuple[int, ...] = (1, 2)
     runtimes: tuple[str, ...] = ("default",)
     mode: Mode = "interleaved"

@@ -26,7 +26,7 @@ class _Network:
 
 
 class _BrightnessTeacher:
-    backbone, heads = _Network(1000), (_Network(10),)
+    backbones, heads = (_Network(1000),), (_Network(10),)
 
     def predict(self, images: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         assert all(image.dtype == np.uint8 and image.ndim == 3 for image in images)
@@ -38,7 +38,7 @@ def _serve(monkeypatch: pytest.MonkeyPatch, module: ModuleType, *requests: dict[
     monkeypatch.setattr(teacher, "_limit_cores", lambda num_threads: None)  # not for the process that runs the tests
     answers = io.StringIO()
     teacher._serve(
-        Path("folder"), 1, "moved.h5", io.StringIO("".join(json.dumps(one) + "\n" for one in requests)), answers
+        Path("folder"), 1, ["moved.h5"], io.StringIO("".join(json.dumps(one) + "\n" for one in requests)), answers
     )
     return [json.loads(line) for line in answers.getvalue().splitlines()]
 
@@ -47,9 +47,9 @@ def test_worker_loads_times_scores_and_survives_a_bad_photo(monkeypatch: pytest.
     photo = tmp_path / "grey.png"
     Image.fromarray(np.full((40, 30, 3), 102, dtype=np.uint8)).save(photo)
     module = ModuleType("train.models.teacher")
-    asked: list[tuple[Path, str | None]] = []
+    asked: list[tuple[Path, Sequence[str]]] = []
 
-    def load_teacher(folder: Path, weights: str | None) -> _BrightnessTeacher:
+    def load_teacher(folder: Path, weights: Sequence[str]) -> _BrightnessTeacher:
         asked.append((folder, weights))
         return _BrightnessTeacher()
 
@@ -61,7 +61,7 @@ def test_worker_loads_times_scores_and_survives_a_bad_photo(monkeypatch: pytest.
         {"do": "score", "path": str(photo)},
         {"do": "time"},
     )
-    assert asked == [(Path("folder"), "moved.h5")]
+    assert asked == [(Path("folder"), ["moved.h5"])]
     assert isinstance(loaded["load_ms"], float)
     assert loaded["weights_bytes"] == 1010 * 4
     assert "absent.png" in str(bad["error"])
@@ -72,7 +72,7 @@ def test_worker_loads_times_scores_and_survives_a_bad_photo(monkeypatch: pytest.
 def test_a_teacher_that_cannot_be_loaded_is_answered_with_why(monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("train.models.teacher")
 
-    def load_teacher(folder: Path, weights: str | None) -> _BrightnessTeacher:
+    def load_teacher(folder: Path, weights: Sequence[str]) -> _BrightnessTeacher:
         raise RuntimeError("no weights here")
 
     module.load_teacher = load_teacher  # type: ignore[attr-defined]

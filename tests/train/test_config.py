@@ -40,12 +40,12 @@ def test_there_are_configs_for_both_stages_and_for_a_smoke_run() -> None:
 def test_values_arrive_where_they_belong(tmp_path: Path) -> None:
     path = tmp_path / "c.toml"
     path.write_text(
-        'name = "mine"\nseed = 7\n[backbone]\nname = "vgg16"\n[samples]\nclean_sources = ["A", "B"]\n'
+        'name = "mine"\nseed = 7\n[[backbones]]\nname = "vgg16"\n[samples]\nclean_sources = ["A", "B"]\n'
         '[labels.category]\nmugs = "kitchen"\n[fit]\nlearning_rate = 1\n',
         encoding="utf-8",
     )
     config = load_config(path, TeacherConfig)
-    assert (config.name, config.seed, config.backbone.name) == ("mine", 7, "vgg16")
+    assert (config.name, config.seed, config.backbones[0].name) == ("mine", 7, "vgg16")
     assert config.samples.clean_sources == ("A", "B")
     assert config.labels.category == {"mugs": "kitchen"}
     assert config.fit.learning_rate == 1.0 and isinstance(config.fit.learning_rate, float)
@@ -81,7 +81,7 @@ def test_a_missing_key_is_named() -> None:
         ({"fit": 3}, r"t\.toml: fit: expected FitConfig, found 3"),
         ({"fit": {"learning_rate": "fast"}}, r"t\.toml: fit: learning_rate: expected float, found 'fast'"),
         ({"fit": {"learning_rate": True}}, r"t\.toml: fit: learning_rate: expected float, found True"),
-        ({"backbone": {"is_trainable": 1}}, r"t\.toml: backbone: is_trainable: expected bool, found 1"),
+        ({"backbones": [{"is_trainable": 1}]}, r"t\.toml: backbones\[0\]: is_trainable: expected bool, found 1"),
         ({"samples": {"clean_sources": "Kodak"}}, r"t\.toml: samples: clean_sources: expected tuple, found 'Kodak'"),
         ({"samples": {"clean_sources": ["A", 2]}}, r"t\.toml: samples: clean_sources\[1\]: expected str, found 2"),
         ({"labels": {"style": {"white": 1}}}, r"t\.toml: labels: style\.white: expected str, found 1"),
@@ -104,8 +104,12 @@ def test_a_wrong_type_names_place_and_value(data: dict[str, Any], message: str) 
         ({"loss": {"style": -0.1}}, r"style is -0\.1"),
         ({"samples": {"photo_limit": -1}}, r"photo_limit is -1"),
         ({"heads": {"dropout": 1.0}}, r"dropout is 1\.0"),
-        ({"backbone": {"precision": "float8"}}, r"precision is 'float8': choose one of float32, "),
-        ({"backbone": {"input_size_px": 0}}, r"input_size_px is 0"),
+        ({"backbones": [{"precision": "float8"}]}, r"precision is 'float8': choose one of float32, "),
+        ({"backbones": [{"input_size_px": 0}]}, r"input_size_px is 0"),
+        ({"backbones": []}, r"t\.toml: backbones are none: name at least one"),
+        ({"backbones": [{"name": "a"}, {"name": "b"}, {"name": "a"}]}, r"backbones are a, b, a: .*each once"),
+        ({"backbones": [{"name": "a", "is_trainable": True}, {"name": "b"}]}, r"a backbone is fine-tuned alone"),
+        ({"backbones": [{"is_trainable": True}], "heads": {"folds": 2}}, r"one set of heads: set folds = 1"),
     ],
 )
 def test_a_value_out_of_range_is_refused(data: dict[str, Any], message: str) -> None:
@@ -124,3 +128,15 @@ def test_a_file_that_is_not_toml(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(UsageError, match=r"c\.toml: cannot read the config"):
         load_config(path, TeacherConfig)
+
+
+def test_weights_are_replaced_by_name_and_with_one_backbone_without_it() -> None:
+    one = parse_teacher(backbones=[{"name": "a", "weights": "old"}])
+    assert [each.weights for each in one.replace_weights(["x=1/new.h5"]).backbones] == ["x=1/new.h5"]
+    assert [each.weights for each in one.replace_weights(["a=new.h5"]).backbones] == ["new.h5"]
+    two = parse_teacher(backbones=[{"name": "a", "weights": "old"}, {"name": "b", "weights": "old"}])
+    assert [each.weights for each in two.replace_weights(["b=new.h5"]).backbones] == ["old", "new.h5"]
+    assert two.replace_weights([]) == two
+    for wrong in ("new.h5", "c=new.h5"):
+        with pytest.raises(UsageError, match=r"NAME=FILE, with a name of a, b"):
+            two.replace_weights([wrong])

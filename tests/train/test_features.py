@@ -17,7 +17,7 @@ from train import features
 from train.data.degradations import Degradation
 from train.data.manifest import Photo
 from train.data.samples import Sample, load_sample
-from train.features import FeatureCache, choose_view, compute_features, map_ahead
+from train.features import FeatureCache, FeatureSource, StackedFeatures, choose_view, compute_features, map_ahead
 
 MakePhoto = Callable[..., Photo]
 SIZE_PX = 48
@@ -118,6 +118,19 @@ def test_features_of_another_backbone_are_refused(tmp_path: Path) -> None:
     FeatureCache(tmp_path / "cache", "resnet50 at 384 px")
     with pytest.raises(UsageError, match=r"holds features of resnet50 at 384 px, not of vgg16.*--features"):
         FeatureCache(tmp_path / "cache", "vgg16 at 384 px")
+
+
+def test_features_of_several_backbones_stand_side_by_side(samples: list[Sample], tmp_path: Path) -> None:
+    sizes_px = (SIZE_PX, 2 * SIZE_PX)
+    sources = [FeatureSource(f"tiny-{size_px}", f"tiny {size_px}", Extractor(), size_px) for size_px in sizes_px]
+    seen = StackedFeatures(tmp_path, sources)
+    seen.compute(samples)
+    features, attributes = StackedFeatures(tmp_path, sources).gather(samples[::-1])
+    assert features.shape == (10, 4) and attributes.shape == (10, 5)
+    for index, size_px in enumerate(sizes_px):
+        cache = FeatureCache(tmp_path / f"tiny-{size_px}", f"tiny {size_px}")
+        np.testing.assert_array_equal(features[:, 2 * index : 2 * index + 2], cache.gather(samples[::-1])[0])
+    assert np.abs(features[:, :2] - features[:, 2:]).max() > 0
 
 
 def test_samples_that_are_not_there_are_not_made_up(samples: list[Sample], tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ COUNT = 48
 TEACHER = parse_config(
     {
         "name": "t",
-        "backbone": {"name": "tiny", "weights": "random", "input_size_px": 48},
+        "backbones": [{"name": "tiny", "weights": "random", "input_size_px": 48}],
         "samples": {"degraded_per_clean": 1, "degraded_per_photo": 1, "clean_from_mos": 0.7},
         "labels": {"category": {"mug": "kitchen", "doll": "toys"}, "style": {"table": "tabletop"}},
         "heads": {"hidden_units": 8, "dropout": 0.0},
@@ -102,7 +102,6 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
             model.predict_on_batch = predict_counted
             return model
 
-        patch.setattr("train.stages.fit_teacher.build_feature_model", build_counted)
         patch.setattr("train.models.teacher.build_feature_model", build_counted)
         teacher_metrics = fit_teacher(TEACHER, [manifest], out / "teacher")
         after_teacher = len(counts)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import UsageError
+from edge_runtime.views import make_view
 
 pytest.importorskip("tensorflow")
 keras = pytest.importorskip("keras")
@@ -18,11 +19,14 @@ keras = pytest.importorskip("keras")
 from train.artifact import finish_artifact  # noqa: E402
 from train.config import BackboneConfig, HeadsConfig, LabelsConfig, TeacherConfig  # noqa: E402
 from train.data.split import assign_fold  # noqa: E402
+from train.features import choose_view  # noqa: E402
 from train.models import backbones  # noqa: E402
 from train.models.teacher import STAGE, Teacher, adapt_standardization, build_all_heads, load_teacher  # noqa: E402
 
 LABELS = LabelsConfig(category={"mug": "kitchen", "doll": "toys"}, style={"a": "flat", "b": "studio", "c": "table"})
-CONFIG = TeacherConfig("t", backbone=BackboneConfig("tiny", "random", 48), labels=LABELS, heads=HeadsConfig(8), seed=1)
+CONFIG = TeacherConfig(
+    "t", backbones=(BackboneConfig("tiny", "random", 48),), labels=LABELS, heads=HeadsConfig(8), seed=1
+)
 
 
 def build_tiny(weights: str | None, include_top: bool, input_shape: Any) -> Any:
@@ -35,8 +39,8 @@ def teacher(monkeypatch: pytest.MonkeyPatch) -> Teacher:
     entry = backbones._Backbone(build_tiny, ("only",), 1 / 255, (0.0, 0.0, 0.0))
     monkeypatch.setitem(backbones.BACKBONES, "tiny", entry)
     keras.utils.set_random_seed(0)
-    backbone = backbones.build_feature_model("tiny", "random", "float32")
-    return Teacher(CONFIG, backbone, build_all_heads(backbone, CONFIG))
+    networks = [backbones.build_feature_model("tiny", "random", "float32")]
+    return Teacher(CONFIG, networks, build_all_heads(networks, CONFIG))
 
 
 def draw_pictures() -> list[np.ndarray]:
@@ -73,13 +77,13 @@ def test_answers_have_the_agreed_shapes_and_ranges(teacher: Teacher) -> None:
 def test_a_saved_teacher_comes_back(teacher: Teacher, tmp_path: Path, is_trainable: bool) -> None:
     """A frozen backbone comes from its weights file, a fine-tuned one from the artifact."""
     weights = tmp_path / "w.npz"
-    np.savez(weights, **{f"{i:03d}": array for i, array in enumerate(teacher.backbone.get_weights())})
-    entry = replace(CONFIG.backbone, weights=str(weights), is_trainable=is_trainable)
-    teacher.config = replace(CONFIG, backbone=entry)
-    adapt_standardization(teacher.heads[0], teacher.backbone.predict(np.ones((4, 48, 48, 3)), verbose=0))
+    np.savez(weights, **{f"{i:03d}": array for i, array in enumerate(teacher.backbones[0].get_weights())})
+    entry = replace(CONFIG.backbones[0], weights=str(weights), is_trainable=is_trainable)
+    teacher.config = replace(CONFIG, backbones=(entry,))
+    adapt_standardization(teacher.heads[0], teacher.backbones[0].predict(np.ones((4, 48, 48, 3)), verbose=0))
     expected = teacher.predict(draw_pictures())
     teacher.save(tmp_path)
-    assert (tmp_path / "backbone.weights.h5").exists() is is_trainable
+    assert (tmp_path / "tiny.weights.h5").exists() is is_trainable
     finish_artifact(tmp_path, STAGE, asdict(teacher.config), [weights], time.time())
     if is_trainable:
         weights.unlink()
@@ -90,17 +94,17 @@ def test_a_saved_teacher_comes_back(teacher: Teacher, tmp_path: Path, is_trainab
 
 
 def test_weights_that_lie_elsewhere_now(teacher: Teacher, tmp_path: Path) -> None:
-    teacher.config = replace(CONFIG, backbone=replace(CONFIG.backbone, weights=str(tmp_path / "gone.npz")))
+    teacher.config = replace(CONFIG, backbones=(replace(CONFIG.backbones[0], weights=str(tmp_path / "gone.npz")),))
     teacher.save(tmp_path)
-    np.savez(tmp_path / "here.npz", **{f"{i:03d}": array for i, array in enumerate(teacher.backbone.get_weights())})
+    np.savez(tmp_path / "here.npz", **{f"{i:03d}": array for i, array in enumerate(teacher.backbones[0].get_weights())})
     finish_artifact(tmp_path, STAGE, asdict(teacher.config), [tmp_path / "here.npz"], time.time())
     with pytest.raises(UsageError, match=r"gone\.npz: there is no such weights file"):
         load_teacher(tmp_path)
     np.savez(tmp_path / "other.npz", np.zeros(3))
     with pytest.raises(UsageError, match=r"other\.npz is not the file"):
-        load_teacher(tmp_path, str(tmp_path / "other.npz"))
-    loaded = load_teacher(tmp_path, str(tmp_path / "here.npz"))
-    np.testing.assert_array_equal(loaded.backbone.get_weights()[0], teacher.backbone.get_weights()[0])
+        load_teacher(tmp_path, [str(tmp_path / "other.npz")])
+    loaded = load_teacher(tmp_path, [f"tiny={tmp_path / 'here.npz'}"])
+    np.testing.assert_array_equal(loaded.backbones[0].get_weights()[0], teacher.backbones[0].get_weights()[0])
 
 
 def test_damaged_heads_are_a_usage_error(teacher: Teacher, tmp_path: Path) -> None:
@@ -129,13 +133,13 @@ def test_folds_are_averaged_and_a_photo_trained_on_is_judged_by_heads_that_did_n
     teacher: Teacher, tmp_path: Path
 ) -> None:
     config = replace(CONFIG, heads=replace(CONFIG.heads, folds=3), split_seed=5)
-    folded = Teacher(config, teacher.backbone, build_all_heads(teacher.backbone, config))
+    folded = Teacher(config, teacher.backbones, build_all_heads(teacher.backbones, config))
     features = np.abs(np.random.default_rng(0).normal(size=(6, 8))).astype(np.float32)
     for seed, heads in enumerate(folded.heads):
         adapt_standardization(heads, features)
         kernel = np.random.default_rng(seed).normal(size=(8, 1))
         heads.get_layer("quality").set_weights([kernel, np.zeros(1)])
-    single = [Teacher(config, teacher.backbone, [heads]).predict_features(features) for heads in folded.heads]
+    single = [Teacher(config, teacher.backbones, [heads]).predict_features(features) for heads in folded.heads]
     mean = folded.predict_features(features)
     groups = ["a", None, "b", "c", "d", "e"]
     unseen = folded.predict_features(features, groups)
@@ -149,3 +153,30 @@ def test_folds_are_averaged_and_a_photo_trained_on_is_judged_by_heads_that_did_n
     finish_artifact(tmp_path, STAGE, asdict(config), [], time.time())
     loaded = load_teacher(tmp_path).predict_features(features)
     np.testing.assert_allclose(loaded["quality"], mean["quality"], rtol=1e-5)
+
+
+def test_two_backbones_are_read_side_by_side_each_at_its_size(teacher: Teacher, tmp_path: Path) -> None:
+    entry = backbones._Backbone(build_tiny, ("only",), 1 / 127.5, (-1.0, -1.0, -1.0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(backbones.BACKBONES, "other", entry)
+        config = replace(CONFIG, backbones=(*CONFIG.backbones, BackboneConfig("other", "random", 64)))
+        networks = [*teacher.backbones, backbones.build_feature_model("other", "random", "float32")]
+        both = Teacher(config, networks, build_all_heads(networks, config))
+        for heads in both.heads:
+            heads.get_layer("quality").set_weights([np.random.default_rng(0).normal(size=(8, 1)), np.zeros(1)])
+        pictures = draw_pictures()
+        answers = both.predict(pictures)
+        for index, picture in enumerate(pictures):
+            views = [make_view(picture, choose_view(picture.shape[1], picture.shape[0], px)) for px in (48, 64)]
+            seen = [
+                np.asarray(network(view[np.newaxis].astype(np.float32)))
+                for network, view in zip(networks, views, strict=True)
+            ]
+            expected = both.predict_features(np.concatenate(seen, axis=1))
+            np.testing.assert_allclose(answers["quality"][index], expected["quality"][0], rtol=1e-4)
+        assert np.ptp(answers["quality"]) > 1e-3
+        both.save(tmp_path)
+        finish_artifact(tmp_path, STAGE, asdict(config), [], time.time())
+        loaded = load_teacher(tmp_path)
+        for name, values in loaded.predict(pictures).items():
+            np.testing.assert_allclose(values, answers[name], rtol=1e-4, atol=1e-6)

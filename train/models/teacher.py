@@ -1,9 +1,10 @@
-"""The teacher: statistics of a backbone's stages, and heads that read them. Keras 3, on any of its backends."""
+"""The teacher: statistics of its backbones' stages, and heads that read them. Keras 3, on any of its backends."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from train.artifact import compute_digest, read_provenance
 from train.config import BackboneConfig, HeadsConfig, TeacherConfig, parse_config
 from train.data.samples import collect_labels
 from train.data.split import assign_fold
-from train.features import choose_view
+from train.features import FeatureSource, StackedFeatures, choose_view
 from train.models.backbones import build_feature_model
 
 __all__ = [
@@ -26,14 +27,13 @@ __all__ = [
     "Teacher",
     "adapt_standardization",
     "build_all_heads",
+    "build_backbones",
     "build_heads",
-    "describe_features",
     "load_teacher",
 ]
 
 STAGE = "teacher"
-_BACKBONE_FILE = "backbone.weights.h5"
-_BATCH_SIZE = 16
+_BATCH_SIZE, _HEADS_BATCH_SIZE = 16, 256
 # Flattens the root near zero, without a step there: the slope stays finite for a backbone that is fine-tuned, and a
 # feature that the cache's float16 has rounded to zero means what it meant before.
 _FLAT = 1e-6
@@ -67,12 +67,16 @@ def build_heads(
     return keras.Model(features, outputs, name="teacher_heads")
 
 
-def build_all_heads(backbone: Any, config: TeacherConfig) -> list[Any]:
-    """As many sets of heads for ``backbone``'s features as the config has folds."""
+def build_backbones(config: TeacherConfig) -> list[Any]:
+    """The config's backbones; see ``train.models.backbones``."""
+    return [build_feature_model(entry.name, entry.weights, entry.precision) for entry in config.backbones]
+
+
+def build_all_heads(backbones: Sequence[Any], config: TeacherConfig) -> list[Any]:
+    """As many sets of heads for the backbones' features as the config has folds."""
     labels = collect_labels(config.labels)
-    return [
-        build_heads(backbone.output.shape[-1], labels, config.heads, config.fit.l2) for _ in range(config.heads.folds)
-    ]
+    count = sum(backbone.output.shape[-1] for backbone in backbones)
+    return [build_heads(count, labels, config.heads, config.fit.l2) for _ in range(config.heads.folds)]
 
 
 def adapt_standardization(heads: Any, features: NDArray[Any]) -> None:
@@ -94,13 +98,14 @@ class Teacher:
     Attributes:
         config: what it was trained with.
         category_labels, style_labels: of the two label heads.
-        backbone: RGB views → features. heads: one or, with folds, several: features → outputs. All Keras 3 models.
+        backbones: RGB views → features. heads: one or, with folds, several: features of all backbones → outputs. All
+            Keras 3 models.
     """
 
-    def __init__(self, config: TeacherConfig, backbone: Any, heads: Sequence[Any]) -> None:
+    def __init__(self, config: TeacherConfig, backbones: Sequence[Any], heads: Sequence[Any]) -> None:
         self.config = config
         self.category_labels, self.style_labels = collect_labels(config.labels)
-        self.backbone = backbone
+        self.backbones = tuple(backbones)
         self.heads = tuple(heads)
 
     def predict(self, images: Sequence[NDArray[np.uint8]]) -> Arrays:
@@ -109,22 +114,27 @@ class Teacher:
         Returns:
             ``quality`` (n,) and ``attributes`` (n, 5) in 0-1, ``category`` and ``style`` probabilities (n, labels).
         """
-        size_px = self.config.backbone.input_size_px
-        buckets: dict[tuple[int, ...], list[tuple[int, NDArray[np.uint8]]]] = defaultdict(list)
-        for index, image in enumerate(images):
-            view = make_view(image, choose_view(image.shape[1], image.shape[0], size_px))
-            buckets[view.shape].append((index, view))
-        features: list[Any] = [None] * len(images)
-        for bucket in buckets.values():
-            for start in range(0, len(bucket), _BATCH_SIZE):
-                indices, views = zip(*bucket[start : start + _BATCH_SIZE], strict=True)
-                rows = np.asarray(self.backbone.predict_on_batch(np.stack(views).astype(np.float32)))
-                for index, row in zip(indices, rows, strict=True):
-                    features[index] = row
-        return self.predict_features(np.stack(features))
+        pairs = zip(self.backbones, self.config.backbones, strict=True)
+        seen = [_extract(backbone, images, entry.input_size_px) for backbone, entry in pairs]
+        return self.predict_features(np.concatenate(seen, axis=1))
+
+    def open_features(self, folder: Path) -> StackedFeatures:
+        """The backbones' features of samples, kept below ``folder``."""
+        return StackedFeatures(
+            folder,
+            [
+                FeatureSource(
+                    f"{entry.name}-{entry.input_size_px}",
+                    _describe_features(entry, self.config.seed),
+                    backbone.predict_on_batch,
+                    entry.input_size_px,
+                )
+                for backbone, entry in zip(self.backbones, self.config.backbones, strict=True)
+            ],
+        )
 
     def predict_features(self, features: NDArray[Any], groups: Sequence[str | None] | None = None) -> Arrays:
-        """As :meth:`predict`, from the backbone's features (n, f).
+        """As :meth:`predict`, from the backbones' features (n, f).
 
         Args:
             features: of pictures.
@@ -140,7 +150,7 @@ class Teacher:
         return {name: np.einsum("fn,fn...->n...", shares, [each[name] for each in answers]) for name in answers[0]}
 
     def compute_hidden(self, features: NDArray[Any]) -> NDArray[np.float32]:
-        """The activations of the heads' hidden layers (n, heads * units), from the backbone's features (n, f)."""
+        """The activations of the heads' hidden layers (n, heads * units), from the backbones' features (n, f)."""
         hidden = []
         for heads in self.heads:
             model = keras.Model(heads.input, heads.get_layer("hidden").output)
@@ -148,7 +158,12 @@ class Teacher:
         return np.concatenate(hidden, axis=1)
 
     def _ask(self, heads: Any, features: NDArray[Any]) -> Arrays:
-        outputs = heads.predict(features.astype(np.float32), batch_size=256, verbose=0)
+        # Batch by batch: ``predict`` would spend more on being set up for one picture than the heads need for it.
+        starts = range(0, len(features), _HEADS_BATCH_SIZE)
+        batches = [
+            heads.predict_on_batch(features[start : start + _HEADS_BATCH_SIZE].astype(np.float32)) for start in starts
+        ]
+        outputs = {name: np.concatenate([np.asarray(batch[name]) for batch in batches]) for name in batches[0]}
         return {
             "quality": outputs["quality"][:, 0],
             "attributes": outputs["attributes"],
@@ -160,16 +175,18 @@ class Teacher:
         """Writes the heads, and the backbone where no weights file holds it; provenance is the stage's to write."""
         for name, heads in zip(_name_heads(len(self.heads)), self.heads, strict=True):
             heads.save_weights(folder / name)
-        if _keeps_backbone(self.config.backbone):
-            self.backbone.save_weights(folder / _BACKBONE_FILE)
+        for backbone, entry in zip(self.backbones, self.config.backbones, strict=True):
+            if _keeps_backbone(entry):
+                backbone.save_weights(folder / _name_backbone(entry))
 
 
-def load_teacher(folder: str | Path, weights: str | None = None) -> Teacher:
+def load_teacher(folder: str | Path, weights: Sequence[str] = ()) -> Teacher:
     """Loads a teacher artifact.
 
     Args:
         folder: made by ``python -m train fit-teacher``.
-        weights: where the backbone's weights lie now, if not where they lay then.
+        weights: where the backbones' weights lie now, if not where they lay then; each "NAME=FILE", or "FILE" where
+            there is but one backbone.
 
     Raises:
         UsageError: the folder is no teacher artifact, or the weights are missing or have changed since.
@@ -177,33 +194,56 @@ def load_teacher(folder: str | Path, weights: str | None = None) -> Teacher:
     folder = Path(folder)
     provenance = read_provenance(folder, STAGE)
     config = parse_config(provenance["config"], TeacherConfig, f"{folder}")
-    entry = config.backbone
-    source = "random" if _keeps_backbone(entry) else weights or entry.weights
-    if Path(source).is_file() and compute_digest(Path(source)) not in provenance["inputs"].values():
-        raise UsageError(f"{source} is not the file that {folder} was trained with: pass the right one with --weights")
-    backbone = build_feature_model(entry.name, source, entry.precision)
-    heads = build_all_heads(backbone, config)
+    found = config.replace_weights(weights)
+    for entry in found.backbones:
+        is_file = Path(entry.weights).is_file() and not _keeps_backbone(entry)
+        if is_file and compute_digest(Path(entry.weights)) not in provenance["inputs"].values():
+            raise UsageError(
+                f"{entry.weights} is not the file that {folder} was trained with: pass the right one with --weights"
+            )
+    kept = [replace(entry, weights="random") if _keeps_backbone(entry) else entry for entry in found.backbones]
+    backbones = build_backbones(replace(found, backbones=tuple(kept)))
+    heads = build_all_heads(backbones, config)
     try:
         for name, each in zip(_name_heads(len(heads)), heads, strict=True):
             each.load_weights(folder / name)
-        if _keeps_backbone(entry):
-            backbone.load_weights(folder / _BACKBONE_FILE)
+        for backbone, entry in zip(backbones, config.backbones, strict=True):
+            if _keeps_backbone(entry):
+                backbone.load_weights(folder / _name_backbone(entry))
     except (OSError, ValueError) as error:
         raise UsageError(f"{folder}: the teacher's weights cannot be loaded: {error}; run fit-teacher again") from error
-    return Teacher(config, backbone, heads)
+    return Teacher(config, backbones, heads)
 
 
-def describe_features(config: TeacherConfig) -> str:
+def _extract(backbone: Any, images: Sequence[NDArray[np.uint8]], size_px: int) -> NDArray[np.float32]:
+    """A backbone's features (n, f) of pictures, in batches of those whose views have one shape."""
+    buckets: dict[tuple[int, ...], list[tuple[int, NDArray[np.uint8]]]] = defaultdict(list)
+    for index, image in enumerate(images):
+        view = make_view(image, choose_view(image.shape[1], image.shape[0], size_px))
+        buckets[view.shape].append((index, view))
+    features = np.empty((len(images), backbone.output.shape[-1]), dtype=np.float32)
+    for bucket in buckets.values():
+        for start in range(0, len(bucket), _BATCH_SIZE):
+            indices, views = zip(*bucket[start : start + _BATCH_SIZE], strict=True)
+            features[list(indices)] = backbone.predict_on_batch(np.stack(views).astype(np.float32))
+    return features
+
+
+def _describe_features(entry: BackboneConfig, seed: int) -> str:
     """Names what a frozen backbone's features depend on: equal names, equal features of equal pictures."""
-    entry = config.backbone
     weights = compute_digest(Path(entry.weights))[:16] if Path(entry.weights).is_file() else entry.weights
-    seed = f" of seed {config.seed}" if entry.weights == "random" else ""
-    return f"{entry.name} {weights}{seed} at {entry.input_size_px} px in {entry.precision}"
+    seed_note = f" of seed {seed}" if entry.weights == "random" else ""
+    return f"{entry.name} {weights}{seed_note} at {entry.input_size_px} px in {entry.precision}"
 
 
 def _name_heads(count: int) -> list[str]:
     """The files of so many heads in an artifact's folder."""
     return ["heads.weights.h5"] if count == 1 else [f"heads-{index}.weights.h5" for index in range(count)]
+
+
+def _name_backbone(entry: BackboneConfig) -> str:
+    """The file of a backbone that the artifact holds itself."""
+    return f"{entry.name}.weights.h5"
 
 
 def _keeps_backbone(config: BackboneConfig) -> bool:

@@ -21,11 +21,10 @@ from train.data.manifest import load_manifests
 from train.data.samples import Sample, collect_labels, load_sample, plan_samples
 from train.data.split import assign_fold, assign_split, check_no_leak
 from train.evaluate import evaluate_quality
-from train.features import FeatureCache, compute_features, map_ahead
+from train.features import StackedFeatures, map_ahead
 from train.loop import Validation, fit
 from train.losses import build_losses
-from train.models.backbones import build_feature_model
-from train.models.teacher import STAGE, Teacher, adapt_standardization, build_all_heads, describe_features
+from train.models.teacher import STAGE, Teacher, adapt_standardization, build_all_heads, build_backbones
 from train.targets import collect_known, pack_targets
 
 __all__ = ["fit_teacher"]
@@ -36,18 +35,19 @@ def fit_teacher(
     manifests: Sequence[Path],
     out: Path,
     *,
-    weights: str | None = None,
+    weights: Sequence[str] = (),
     features: Path | None = None,
     force: bool = False,
 ) -> dict[str, Any]:
-    """Trains a teacher and writes its artifact: weights, metrics.json, provenance.json, and the feature cache.
+    """Trains a teacher and writes its artifact: weights, metrics.json, provenance.json, and the feature
+    caches.
 
     Args:
         config: from ``train/configs/teacher*.toml``.
         manifests: rated and unrated photographs.
         out: the artifact's folder.
-        weights: overrides ``config.backbone.weights``.
-        features: folder of the feature cache, by default ``features`` below ``out``.
+        weights: other weights of the config's backbones; see ``TeacherConfig.replace_weights``.
+        features: folder of the feature caches, by default ``features`` below ``out``.
         force: replace an artifact that is there.
 
     Returns:
@@ -60,10 +60,7 @@ def fit_teacher(
         ManifestError: see ``train.data.manifest``.
     """
     started = time.time()
-    if weights is not None:
-        config = replace(config, backbone=replace(config.backbone, weights=weights))
-    if config.backbone.is_trainable and config.heads.folds > 1:
-        raise UsageError("a backbone is fine-tuned with one set of heads: set folds = 1 in [heads]")
+    config = config.replace_weights(weights)
     if not all(collect_labels(config.labels)):
         raise UsageError("the config names no labels: fill [labels.category] and [labels.style]")
     photos = load_manifests(manifests)
@@ -72,21 +69,22 @@ def fit_teacher(
     work = open_artifact(out, {**asdict(config), "manifests": [str(path) for path in manifests]}, force=force)
     keras.utils.set_random_seed(config.seed)
     samples = plan_samples(photos, split, config.samples, config.seed)
-    entry = config.backbone
-    backbone = build_feature_model(entry.name, entry.weights, entry.precision)
-    teacher = Teacher(config, backbone, build_all_heads(backbone, config))
+    backbones = build_backbones(config)
+    teacher = Teacher(config, backbones, build_all_heads(backbones, config))
     rated = [sample for sample in samples if sample.is_original and sample.photo.mos is not None]
     if sum(sample.side == "validation" for sample in rated) < 3:
         raise UsageError("fewer than three rated photos fall into the validation part: add photos or change split_seed")
-    if entry.is_trainable:
+    features = features or out / "features"
+    if config.backbones[0].is_trainable:
         log = _fine_tune(teacher, samples, rated, work)
-        predictions = teacher.predict([load_sample(sample, entry.input_size_px)[0] for sample in rated])
+        size_px = config.backbones[0].input_size_px
+        predictions = teacher.predict([load_sample(sample, size_px)[0] for sample in rated])
     else:
-        cache = FeatureCache(features or out / "features", describe_features(config))
-        compute_features(samples, backbone.predict_on_batch, entry.input_size_px, cache)
-        log = _fit_heads(teacher, samples, rated, cache, work)
+        seen = teacher.open_features(features)
+        seen.compute(samples)
+        log = _fit_heads(teacher, samples, rated, seen, work)
         groups = [sample.photo.group if sample.side == "train" else None for sample in rated]
-        predictions = teacher.predict_features(cache.gather(rated)[0], groups)
+        predictions = teacher.predict_features(seen.gather(rated)[0], groups)
     teacher.save(out)
     metrics = evaluate_quality(
         [sample.photo for sample in rated], [sample.side for sample in rated], predictions["quality"]
@@ -96,24 +94,24 @@ def fit_teacher(
         out,
         STAGE,
         asdict(config),
-        [path for path in (*manifests, Path(entry.weights)) if path.is_file()],
+        [path for path in (*manifests, *(Path(entry.weights) for entry in config.backbones)) if path.is_file()],
         started,
         manifests=[str(path.resolve()) for path in manifests],
-        features=str((features or out / "features").resolve()),
+        features=str(features.resolve()),
         sample_count=len(samples),
     )
     return metrics
 
 
 def _fit_heads(
-    teacher: Teacher, samples: Sequence[Sample], rated: Sequence[Sample], cache: FeatureCache, work: Path
+    teacher: Teacher, samples: Sequence[Sample], rated: Sequence[Sample], seen: StackedFeatures, work: Path
 ) -> list[dict[str, float]]:
-    """Trains the heads on cached features of the frozen backbone, each fold's without its share of the groups."""
+    """Trains the heads on cached features of the frozen backbones, each fold's without its share of the groups."""
     config = teacher.config
     training = [sample for sample in samples if sample.side == "train"]
-    features, attributes = cache.gather(training)
+    features, attributes = seen.gather(training)
     targets = pack_targets(collect_known(training, attributes, config.labels), None)
-    validation = _select_validation(rated, lambda chosen: cache.gather(chosen)[0].astype(np.float32))
+    validation = _select_validation(rated, lambda chosen: seen.gather(chosen)[0].astype(np.float32))
     losses = build_losses(replace(config.loss, teacher_share=0.0))
     folds = len(teacher.heads)
     fold_of = np.array([assign_fold(sample.photo.group, folds, config.split_seed) for sample in training])
@@ -151,7 +149,7 @@ def _fine_tune(
 ) -> list[dict[str, float]]:
     """Trains backbone and heads together, on square views; worth it on a GPU."""
     config = teacher.config
-    size_px = config.backbone.input_size_px
+    size_px = config.backbones[0].input_size_px
     spec = ViewSpec(size_px, size_px)
     training = [sample for sample in samples if sample.side == "train"]
     batch_size = min(config.fit.batch_size, len(training))
@@ -174,11 +172,11 @@ def _fine_tune(
                 known = collect_known(chosen[start : start + batch_size], attributes, config.labels)
                 yield views, pack_targets(known, None)
 
-    (heads,) = teacher.heads
-    whole = keras.Model(teacher.backbone.input, heads(teacher.backbone.output))
+    (backbone,), (heads,) = teacher.backbones, teacher.heads
+    whole = keras.Model(backbone.input, heads(backbone.output))
     probe = [load_sample(sample, size_px)[0] for sample in training[:64]]
     views = np.stack([make_view(image, spec) for image in probe])
-    adapt_standardization(heads, teacher.backbone.predict(views, verbose=0))
+    adapt_standardization(heads, backbone.predict(views, verbose=0))
     validation = _select_validation(rated, lambda chosen: np.stack([load(sample)[0] for sample in chosen]))
     losses = build_losses(replace(config.loss, teacher_share=0.0))
     return fit(keras, whole, generate(), len(training) // batch_size, validation, config.fit, losses, work)

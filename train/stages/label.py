@@ -19,11 +19,11 @@ from train.data.degradations import KINDS
 from train.data.manifest import load_manifests
 from train.data.samples import Sample, load_sample, plan_samples
 from train.data.split import assign_split, check_no_leak
-from train.features import FeatureCache, compute_features, map_ahead
+from train.features import map_ahead
 from train.hints import summarize_hidden
 from train.loop import Validation
 from train.models.teacher import STAGE as TEACHER_STAGE
-from train.models.teacher import describe_features, load_teacher
+from train.models.teacher import load_teacher
 from train.progress import track
 from train.targets import collect_known, pack_targets
 
@@ -94,7 +94,7 @@ def label(
     out: Path,
     *,
     view_size_px: int,
-    weights: str | None = None,
+    weights: Sequence[str] = (),
     force: bool = False,
 ) -> int:
     """Labels the samples of the teacher's own plan and keeps the student's views of them.
@@ -118,9 +118,9 @@ def label(
     split = assign_split(photos, config.split_seed)
     check_no_leak(photos, split)
     samples = plan_samples(photos, split, config.samples, config.seed)
-    cache = FeatureCache(_find_features(teacher_folder, work, config.backbone.is_trainable), describe_features(config))
-    compute_features(samples, teacher.backbone.predict_on_batch, config.backbone.input_size_px, cache)
-    features, attributes = cache.gather(samples)
+    seen = teacher.open_features(_find_features(teacher_folder, work, config.backbones[0].is_trainable))
+    seen.compute(samples)
+    features, attributes = seen.gather(samples)
     groups = [sample.photo.group if sample.side == "train" else None for sample in samples]
     outputs = teacher.predict_features(features, groups)
     quality = hold_below_originals(samples, attributes, outputs["quality"])
@@ -226,7 +226,7 @@ def _describe(sample: Sample) -> str:
 
 
 def _find_features(teacher_folder: Path, work: Path, is_trainable: bool) -> Path:
-    """The cache that fit-teacher filled, where it was then or beside an artifact that was moved since.
+    """The caches that fit-teacher filled, where it was then or beside an artifact that was moved since.
 
     A fine-tuned backbone has none: its features are kept with the labels.
     """
