@@ -57,7 +57,12 @@ class BackboneConfig:
 
 @dataclass(frozen=True)
 class SamplesConfig:
-    """Which views are made of the photographs; see ``train.data.samples``."""
+    """Which views are made of the photographs; see ``train.data.samples``.
+
+    Photos whose ``file`` matches a pattern of ``leave_out`` (as a shell's, for example "*ss03*") are neither trained on
+    nor looked at for validation. Those of the test part stay: what a model says of a source it has never seen is what
+    it will say of a seller's.
+    """
 
     degraded_per_clean: int = 3
     degraded_per_photo: int = 1
@@ -66,6 +71,7 @@ class SamplesConfig:
     clean_sources: tuple[str, ...] = ()
     composition_share: float = 0.35
     photo_limit: int = 0
+    leave_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_ranges(

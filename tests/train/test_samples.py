@@ -72,6 +72,19 @@ def test_sides_come_from_the_split(photos: list[Photo]) -> None:
     assert all(sample.side == split[sample.photo.file] for sample in plan_samples(photos, split, CONFIG, 0))
 
 
+def test_photos_left_out_stay_on_the_test_part_only(photos: list[Photo]) -> None:
+    split = {photo.file: ("train", "test", "validation")[i % 3] for i, photo in enumerate(photos)}
+    everything = plan_samples(photos, split, CONFIG, 0)
+    files = sorted(photo.file for photo in photos)
+    samples = plan_samples(photos, split, replace(CONFIG, leave_out=("nothing*", f"{files[0][:-3]}*", files[1])), 0)
+    gone = {file for file in files[:2] if split[file] != "test"}
+    assert gone
+    assert samples == [sample for sample in everything if sample.photo.file not in gone]
+    assert plan_samples(photos, split, replace(CONFIG, leave_out=("*",)), 0) == [
+        sample for sample in everything if sample.side == "test"
+    ]
+
+
 def test_only_products_on_white_are_framed_anew(make_photo: MakePhoto) -> None:
     config = replace(CONFIG, degraded_per_clean=200, composition_share=0.5)
     white = plan([make_photo("w.png", source="Studio", style="studio_white")], config)[1:]

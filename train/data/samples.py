@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +81,8 @@ def plan_samples(photos: Sequence[Photo], split: Mapping[str, str], config: Samp
 
     Only photos to train on are cropped: crops widen what a student sees, and nothing is measured on them.
     """
-    limited = _limit(photos, config.photo_limit, seed)
+    wanted = [photo for photo in photos if split[photo.file] == "test" or not _is_left_out(photo, config)]
+    limited = _limit(wanted, config.photo_limit, seed)
     samples = []
     for photo in limited:
         is_clean = _is_clean(photo, config)
@@ -163,6 +165,10 @@ def _crop(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint
         int(rng.integers(whole - part + 1)) for whole, part in zip(image.shape, (height_px, width_px), strict=False)
     )
     return image[top : top + height_px, left : left + width_px]
+
+
+def _is_left_out(photo: Photo, config: SamplesConfig) -> bool:
+    return any(fnmatchcase(photo.file, pattern) for pattern in config.leave_out)
 
 
 def _is_clean(photo: Photo, config: SamplesConfig) -> bool:
