@@ -27,6 +27,7 @@ COMMANDS = (
     "device",
     "peers",
     "pareto",
+    "compression",
 )
 EXIT_USAGE = 2
 

@@ -1,4 +1,4 @@
-"""From a deploy-form student to TFLite flatbuffers: float32, or int8 with a representative dataset."""
+"""From a deploy-form student to TFLite flatbuffers: float32, lighter weights, or int8 with a representative dataset."""
 
 from __future__ import annotations
 
@@ -11,14 +11,23 @@ import tf_keras
 __all__ = ["convert_float", "convert_int8"]
 
 
-def convert_float(model: tf_keras.Model) -> bytes:
-    """Float32 weights and arithmetic; the input is uint8 all the same, cast inside the graph."""
+def convert_float(model: tf_keras.Model, weights: str = "float32") -> bytes:
+    """Arithmetic in float32; the input is uint8 all the same, cast inside the graph.
+
+    Args:
+        model: a deploy-form student.
+        weights: "float32"; "float16"; or "dynamic", 8 bits, activations quantised while the model runs.
+    """
 
     @tf.function(input_signature=[_image_spec(model, tf.uint8)])
     def serve(image: tf.Tensor) -> dict[str, tf.Tensor]:
         return model(tf.cast(image, tf.float32), training=False)
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions([serve.get_concrete_function()], model)
+    if weights != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if weights == "float16":
+        converter.target_spec.supported_types = [tf.float16]
     return converter.convert()
 
 
