@@ -86,10 +86,19 @@ class SamplesConfig:
 
 @dataclass(frozen=True)
 class LabelsConfig:
-    """Manifest's word → label of the head; a word that is missing here counts as unlabelled."""
+    """Manifest's word → label of the head; a word that is missing here counts as unlabelled.
+
+    ``scenes`` are the labels of the style head that stand for pictures other than of products.
+    """
 
     category: dict[str, str] = field(default_factory=dict)
     style: dict[str, str] = field(default_factory=dict)
+    scenes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.scenes) - set(self.style.values()))
+        if unknown:
+            raise UsageError(f"scenes: {', '.join(unknown)} is no label of the style head")
 
 
 @dataclass(frozen=True)

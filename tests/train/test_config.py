@@ -106,6 +106,7 @@ def test_a_wrong_type_names_place_and_value(data: dict[str, Any], message: str) 
         ({"heads": {"dropout": 1.0}}, r"dropout is 1\.0"),
         ({"backbones": [{"precision": "float8"}]}, r"precision is 'float8': choose one of float32, "),
         ({"backbones": [{"input_size_px": 0}]}, r"input_size_px is 0"),
+        ({"labels": {"style": {"a": "b"}, "scenes": ["a"]}}, r"t\.toml: labels: scenes: a is no label"),
         ({"backbones": []}, r"t\.toml: backbones are none: name at least one"),
         ({"backbones": [{"name": "a"}, {"name": "b"}, {"name": "a"}]}, r"backbones are a, b, a: .*each once"),
         ({"backbones": [{"name": "a", "is_trainable": True}, {"name": "b"}]}, r"a backbone is fine-tuned alone"),
