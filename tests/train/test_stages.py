@@ -23,7 +23,7 @@ from train.artifact import read_provenance  # noqa: E402
 from train.config import DistilConfig, TeacherConfig, parse_config  # noqa: E402
 from train.models import backbones  # noqa: E402
 from train.stages import label as label_stage  # noqa: E402
-from train.stages.distil import distil, load_student  # noqa: E402
+from train.stages.distil import compare_with_teacher, distil, load_student  # noqa: E402
 from train.stages.fit_teacher import fit_teacher  # noqa: E402
 from train.stages.label import label, load_labels  # noqa: E402
 
@@ -126,6 +126,18 @@ def test_each_stage_leaves_a_finished_artifact(chain: Chain) -> None:
         assert provenance["inputs"] and provenance["libraries"]["numpy"]
         assert json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     assert not list(chain.teacher.parent.rglob("*part*"))
+
+
+def test_a_student_says_how_far_it_is_from_its_teacher(chain: Chain) -> None:
+    metrics = json.loads((chain.student / "metrics.json").read_text(encoding="utf-8"))
+    labels = load_labels(chain.labels)
+    rows = labels.select_rated("test")
+    taught = labels.targets["quality"][rows, 1]
+    name = str(labels.collections[rows[0]])
+    assert set(metrics["srcc_with_teacher"]) == {"train", "validation", "test"}
+    for predicted, expected in ((taught, 1.0), (-taught, -1.0)):
+        assert compare_with_teacher(labels, rows, predicted) == {"test": {name: pytest.approx(expected)}}
+    assert compare_with_teacher(labels, rows, np.ones_like(taught)) == {"test": {}}
 
 
 def test_the_teacher_learns_what_brightness_is_worth(chain: Chain) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import tf_keras
+from numpy.typing import NDArray
 
 from edge_runtime.errors import UsageError
 from train.artifact import finish_artifact, open_artifact, read_provenance, write_json
@@ -18,10 +19,11 @@ from train.data.pipeline import build_pipeline
 from train.evaluate import evaluate_quality
 from train.loop import fit
 from train.losses import build_losses
+from train.metrics import compute_srcc
 from train.models.student import StudentSpec, build_student, load_backbone_weights
 from train.stages.label import LabelledViews, load_labels
 
-__all__ = ["STAGE", "distil", "load_student"]
+__all__ = ["STAGE", "compare_with_teacher", "distil", "load_student"]
 
 STAGE = "student"
 _WEIGHTS_FILE = "student.weights.h5"
@@ -69,8 +71,12 @@ def distil(
     steps = max(1, (config.fit.epoch_samples or 2 * len(rows)) // batch_size)
     log = fit(tf_keras, student, data, steps, validation, config.fit, build_losses(config.loss), work)
     student.save_weights(str(out / _WEIGHTS_FILE))
-    metrics = evaluate_student(student, labels)
-    write_json(out / "metrics.json", {"sides": metrics, "log": log})
+    rated = np.flatnonzero(~np.isnan(labels.targets["quality"][:, 0]))
+    predicted = student.predict(_Views(labels.views, rated), verbose=0)["quality"].ravel()
+    photos = {photo.file: photo for photo in load_manifests(labels.manifests)}
+    metrics = evaluate_quality([photos[labels.files[row]] for row in rated], labels.sides[rated].tolist(), predicted)
+    fidelity = compare_with_teacher(labels, rated, predicted)
+    write_json(out / "metrics.json", {"sides": metrics, "srcc_with_teacher": fidelity, "log": log})
     finish_artifact(
         out,
         STAGE,
@@ -84,12 +90,22 @@ def distil(
     return metrics
 
 
-def evaluate_student(student: tf_keras.Model, labels: LabelledViews) -> dict[str, Any]:
-    """Agreement of a student with people, side by side of the split; see ``train.evaluate``."""
-    rated = np.flatnonzero(~np.isnan(labels.targets["quality"][:, 0]))
-    predicted = student.predict(_Views(labels.views, rated), verbose=0)["quality"]
-    photos = {photo.file: photo for photo in load_manifests(labels.manifests)}
-    return evaluate_quality([photos[labels.files[row]] for row in rated], labels.sides[rated].tolist(), predicted)
+def compare_with_teacher(
+    labels: LabelledViews, rows: NDArray[np.intp], predicted: NDArray[np.float32]
+) -> dict[str, dict[str, float]]:
+    """SRCC of a student's quality (n,) with the teacher's on views (n,), by side of the split and collection.
+
+    What a student loses against its teacher on photos that neither was trained on is what distilling could still gain.
+    """
+    taught = labels.targets["quality"][rows, 1]
+    report: dict[str, dict[str, float]] = {}
+    for side in np.unique(labels.sides[rows]):
+        report[str(side)] = {}
+        for name in np.unique(labels.collections[rows]):
+            chosen = (labels.sides[rows] == side) & (labels.collections[rows] == name)
+            if chosen.sum() >= 3 and np.ptp(predicted[chosen]) and np.ptp(taught[chosen]):
+                report[str(side)][str(name)] = compute_srcc(predicted[chosen], taught[chosen])
+    return report
 
 
 class _Views(tf_keras.utils.Sequence):
