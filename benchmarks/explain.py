@@ -26,6 +26,7 @@ from benchmarks.environment import (
     read_timestamp,
 )
 from benchmarks.explain_patches import PATCH_KINDS, Patch, SpoiltPhoto, spoil_place
+from benchmarks.options import check_counts
 from benchmarks.output_folder import check_output_folder, write_texts
 from benchmarks.rows import choose_split_seed, find_int8_model
 from edge_runtime.errors import InputError, UsageError
@@ -157,8 +158,7 @@ def format_explain(report: dict[str, Any]) -> str:
 
 def _check(options: ExplainOptions) -> None:
     check_output_folder(options.out, OUTPUT_NAMES, force=options.is_forced)
-    if options.count < 1:
-        raise UsageError(f"--count must be at least 1, not {options.count}")
+    check_counts(options, "count")
     if options.budget_ms is not None and not options.budget_ms > 0.0:
         raise UsageError(f"--budget-ms must be more than 0, not {options.budget_ms:g}")
 

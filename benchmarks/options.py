@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
-__all__ = ["build_options", "describe_options"]
+from edge_runtime.errors import UsageError
+
+__all__ = ["build_options", "check_counts", "describe_options"]
 
 _Options = TypeVar("_Options")
 
@@ -27,6 +29,18 @@ def build_options(kind: type[_Options], parsed: argparse.Namespace, given: Mappi
             value = getattr(parsed, field.name)
             values[field.name] = tuple(value) if isinstance(value, list) else value
     return kind(**values)
+
+
+def check_counts(options: Any, *names: str) -> None:
+    """Makes sure that fields which count something are None or at least 1.
+
+    Raises:
+        UsageError: one is not.
+    """
+    for name in names:
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise UsageError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
 
 
 def describe_options(options: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from benchmarks.environment import (
 )
 from benchmarks.latency import Measure, TurnPlan, build_invoke_call, build_measure, compute_summary, interleave
 from benchmarks.memory import Footprint, measure_footprint
-from benchmarks.options import describe_options
+from benchmarks.options import check_counts, describe_options
 from benchmarks.output_folder import check_output_folder
 from benchmarks.peers.nima import build_nima_predictor
 from benchmarks.plot import PlotPoint, save_accuracy_latency_plot
@@ -84,8 +84,7 @@ def run(options: RunOptions, say: Callable[[str], None] = lambda line: print(lin
         ManifestError: a manifest is faulty.
     """
     check_output_folder(options.out, OUTPUT_NAMES, force=options.is_forced)
-    if options.limit is not None and options.limit < 1:
-        raise UsageError(f"--limit must be at least 1, not {options.limit}")
+    check_counts(options, "limit")
     seed = choose_split_seed(options.artifact, options.seed)
     limit = min(options.limit or SMOKE_LIMIT, SMOKE_LIMIT) if options.is_smoke else options.limit
     plan = SMOKE_PLAN if options.is_smoke else TurnPlan()

@@ -23,6 +23,7 @@ from benchmarks.accuracy_report.products import measure_false_blur
 from benchmarks.accuracy_report.report import write_report
 from benchmarks.accuracy_report.slices import compute_agreement
 from benchmarks.environment import collect_environment, compute_sha256, describe_files, read_timestamp
+from benchmarks.options import check_counts
 from benchmarks.output_folder import check_output_folder
 from benchmarks.rows import ROW_KEYS, Row, build_rows, choose_split_seed
 from benchmarks.teacher import TeacherProcess
@@ -131,13 +132,7 @@ def run_accuracy(
 
 def _check(options: AccuracyOptions) -> None:
     check_output_folder(options.out, OUTPUT_NAMES, force=options.is_forced)
-    for name, value in (
-        ("limit", options.limit),
-        ("resamples", options.resamples),
-        ("photos-per-test", options.photos_per_test),
-    ):
-        if value is not None and value < 1:
-            raise UsageError(f"--{name} must be at least 1, not {value}")
+    check_counts(options, "limit", "resamples", "photos_per_test")
     names = [name for name, _ in options.models]
     taken = sorted({name for name in names if name in ROW_KEYS or names.count(name) > 1})
     if taken:

@@ -21,7 +21,7 @@ from benchmarks.environment import (
     read_timestamp,
 )
 from benchmarks.latency import TurnPlan
-from benchmarks.options import describe_options
+from benchmarks.options import check_counts, describe_options
 from benchmarks.output_folder import check_output_folder, write_texts
 from benchmarks.plot import save_panels
 from compress.recipe import Recipe
@@ -126,10 +126,7 @@ def run_compression(
 
 def _check(options: CompressionOptions) -> None:
     check_output_folder(options.out, OUTPUT_NAMES, force=options.is_forced)
-    for name in ("limit", "resamples", "rounds", "processes"):
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            raise UsageError(f"--{name} must be at least 1, not {value}")
+    check_counts(options, "limit", "resamples", "rounds", "processes")
 
 
 def _compress(

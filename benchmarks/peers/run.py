@@ -25,7 +25,7 @@ from benchmarks.environment import (
     read_timestamp,
 )
 from benchmarks.latency import Measure, TurnPlan, build_measure, build_running_clock, compute_summary, interleave
-from benchmarks.options import describe_options
+from benchmarks.options import check_counts, describe_options
 from benchmarks.output_folder import check_output_folder
 from benchmarks.peers.agreement import compute_agreement, fit_rating_map
 from benchmarks.peers.boosted import MEASUREMENTS, SETTINGS, build_measurer, train_boosted
@@ -151,10 +151,7 @@ def run_peers(
 
 def _check(options: PeersOptions) -> None:
     check_output_folder(options.out, OUTPUT_NAMES, force=options.is_forced)
-    for name in ("limit", "train_limit", "timed_photos", "resamples"):
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            raise UsageError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
+    check_counts(options, "limit", "train_limit", "timed_photos", "resamples")
 
 
 def _train_baseline(
