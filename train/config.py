@@ -23,6 +23,7 @@ __all__ = [
     "HeadsConfig",
     "LabelsConfig",
     "LossConfig",
+    "RefitConfig",
     "SamplesConfig",
     "StudentConfig",
     "TeacherConfig",
@@ -160,6 +161,18 @@ class FitConfig:
 
 
 @dataclass(frozen=True)
+class RefitConfig:
+    """A student's heads trained further alone, on the statistics of its finished backbone; ``epochs`` 0: not at all."""
+
+    epochs: int = 0
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+
+    def __post_init__(self) -> None:
+        check_ranges(self, epochs=(0, math.inf), batch_size=(1, math.inf), learning_rate=(0, math.inf))
+
+
+@dataclass(frozen=True)
 class LossConfig:
     """Weights of the parts of the loss; see ``train.losses``.
 
@@ -243,6 +256,7 @@ class DistilConfig:
     crop_share: float = 1.0
     student: StudentConfig = field(default_factory=StudentConfig)
     fit: FitConfig = field(default_factory=FitConfig)
+    refit: RefitConfig = field(default_factory=RefitConfig)
     loss: LossConfig = field(default_factory=LossConfig)
 
     def __post_init__(self) -> None:

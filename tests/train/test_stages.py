@@ -46,6 +46,7 @@ STUDENT = parse_config(
         "name": "s",
         "student": {"input_size_px": 32, "hidden_units": 8, "weights": "random"},
         "fit": {"epochs": 1, "batch_size": 16},
+        "refit": {"epochs": 1, "batch_size": 16},
     },
     DistilConfig,
     "student",

@@ -16,7 +16,7 @@ _SAME_SHARE = 0.3  # of the partners are the very view again, changed in another
 
 
 def build_pipeline(
-    views: NDArray[np.uint8],
+    views: NDArray[np.uint8] | NDArray[np.float32],
     targets: Mapping[str, NDArray[np.float32]],
     rows: NDArray[np.intp],
     batch_size: int,
@@ -24,10 +24,10 @@ def build_pipeline(
     partners: Mapping[int, NDArray[np.intp]] | None = None,
     is_augmented: bool = True,
 ) -> tf.data.Dataset:
-    """An endless dataset of batches (views float32 0-255, targets by head).
+    """An endless dataset of batches (views float32, targets by head).
 
     Args:
-        views: (n, height, width, 3), in memory or mapped.
+        views: uint8 (n, height, width, 3), in memory or mapped; not augmented, any (n, ...).
         targets: by head, (n, ...).
         rows: which of the n to use; shuffled anew in each pass.
         batch_size: a last smaller batch is left out, for correlations within a batch need its full size.
@@ -47,7 +47,9 @@ def build_pipeline(
         return [views[order], *(targets[name][order] for name in names)]
 
     def load(batch: tf.Tensor, seeds: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        images, *values = tf.numpy_function(gather, [batch, seeds], [tf.uint8] + [tf.float32] * len(names))
+        images, *values = tf.numpy_function(
+            gather, [batch, seeds], [tf.as_dtype(views.dtype)] + [tf.float32] * len(names)
+        )
         images.set_shape((batch_size, *shape))
         for name, value in zip(names, values, strict=True):
             value.set_shape((batch_size, *targets[name].shape[1:]))

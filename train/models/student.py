@@ -23,7 +23,7 @@ from edge_runtime.errors import UsageError
 from train.models.balance import balance_channels
 from train.models.mobilenet_v3 import LARGE, SMALL, build_backbone
 
-__all__ = ["OUTPUT_NAMES", "StudentSpec", "build_student", "load_backbone_weights"]
+__all__ = ["OUTPUT_NAMES", "StudentSpec", "build_student", "load_backbone_weights", "split_student"]
 
 OUTPUT_NAMES = ("quality", "attributes", "category", "style")
 _VARIANTS = {"small": SMALL, "large": LARGE}
@@ -121,6 +121,21 @@ def build_student(spec: StudentSpec, *, is_deploy: bool = False, l2: float = 0.0
         **hints,
     }
     return tf_keras.Model(image, outputs, name=f"student_{spec.variant}")
+
+
+def split_student(student: tf_keras.Model) -> tuple[tf_keras.Model, tf_keras.Model]:
+    """Cuts a training-form student in front of its heads; layers and variables are shared.
+
+    Returns:
+        From ``image`` to the pooled statistics of all blocks, (batch, n); from those to the student's outputs.
+    """
+    norms = [layer for layer in student.layers if layer.name.startswith("hidden_") and layer.name.endswith("_norm")]
+    pooled = [norm.input for norm in norms]
+    widths = [each.shape[-1] for each in pooled]
+    statistics = tf_keras.Model(student.input, layers.Concatenate()(pooled), name="statistics")
+    joined = layers.Input((sum(widths),), name="pooled")
+    outputs = tf_keras.Model(pooled, student.output)(tf.split(joined, widths, axis=1))
+    return statistics, tf_keras.Model(joined, outputs, name="heads")
 
 
 def load_backbone_weights(model: tf_keras.Model, path: Path) -> None:

@@ -22,6 +22,7 @@ from train.losses import build_losses
 from train.metrics import compute_srcc
 from train.models.student import StudentSpec, build_student, load_backbone_weights
 from train.stages.label import LabelledViews, load_labels
+from train.stages.refit import refit_heads
 
 __all__ = ["STAGE", "compare_with_teacher", "distil", "load_student"]
 
@@ -70,6 +71,9 @@ def distil(
     data = build_pipeline(labels.views, targets, rows, batch_size, config.seed, partners)
     steps = max(1, (config.fit.epoch_samples or 2 * len(rows)) // batch_size)
     log = fit(tf_keras, student, data, steps, validation, config.fit, build_losses(config.loss), work)
+    if config.refit.epochs:
+        (work / "refit").mkdir(exist_ok=True)
+        log += refit_heads(student, labels, rows, partners, config, work / "refit")
     student.save_weights(str(out / _WEIGHTS_FILE))
     rated = np.flatnonzero(~np.isnan(labels.targets["quality"][:, 0]))
     predicted = student.predict(_Views(labels.views, rated), verbose=0)["quality"].ravel()
