@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
+import tf_keras
 from numpy.typing import NDArray
 
 from train.data.augment import augment_view
 
-__all__ = ["build_pipeline"]
+__all__ = ["ViewBatches", "build_pipeline"]
 
 _SAME_SHARE = 0.3  # of the partners are the very view again, changed in another way
 
@@ -75,3 +76,16 @@ def _draw_partner(partners: Mapping[int, NDArray[np.intp]], row: int, seed: int)
     others = partners[int(row)]
     rng = np.random.default_rng(int(seed))
     return int(row) if not len(others) or rng.uniform() < _SAME_SHARE else int(rng.choice(others))
+
+
+class ViewBatches(tf_keras.utils.Sequence):
+    """Rows of mapped views, a batch at a time: all at once would need gigabytes."""
+
+    def __init__(self, views: np.ndarray, rows: np.ndarray, batch_size: int = 32) -> None:
+        self.views, self.rows, self.batch_size = views, rows, batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.rows) // self.batch_size)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self.views[self.rows[index * self.batch_size : (index + 1) * self.batch_size]].astype(np.float32)

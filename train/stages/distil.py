@@ -15,7 +15,7 @@ from edge_runtime.errors import UsageError
 from train.artifact import finish_artifact, open_artifact, read_provenance, write_json
 from train.config import DistilConfig
 from train.data.manifest import load_manifests
-from train.data.pipeline import build_pipeline
+from train.data.pipeline import ViewBatches, build_pipeline
 from train.evaluate import evaluate_quality
 from train.loop import fit
 from train.losses import build_losses
@@ -76,7 +76,7 @@ def distil(
         log += refit_heads(student, labels, rows, partners, config, work / "refit")
     student.save_weights(str(out / _WEIGHTS_FILE))
     rated = np.flatnonzero(~np.isnan(labels.targets["quality"][:, 0]))
-    predicted = student.predict(_Views(labels.views, rated), verbose=0)["quality"].ravel()
+    predicted = student.predict(ViewBatches(labels.views, rated), verbose=0)["quality"].ravel()
     photos = {photo.file: photo for photo in load_manifests(labels.manifests)}
     metrics = evaluate_quality([photos[labels.files[row]] for row in rated], labels.sides[rated].tolist(), predicted)
     fidelity = compare_with_teacher(labels, rated, predicted)
@@ -110,19 +110,6 @@ def compare_with_teacher(
             if chosen.sum() >= 3 and np.ptp(predicted[chosen]) and np.ptp(taught[chosen]):
                 report[str(side)][str(name)] = compute_srcc(predicted[chosen], taught[chosen])
     return report
-
-
-class _Views(tf_keras.utils.Sequence):
-    """Rows of mapped views, a batch at a time: all at once would need gigabytes."""
-
-    def __init__(self, views: np.ndarray, rows: np.ndarray, batch_size: int = 32) -> None:
-        self.views, self.rows, self.batch_size = views, rows, batch_size
-
-    def __len__(self) -> int:
-        return -(-len(self.rows) // self.batch_size)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        return self.views[self.rows[index * self.batch_size : (index + 1) * self.batch_size]].astype(np.float32)
 
 
 def load_student(folder: Path) -> tuple[tf_keras.Model, StudentSpec]:

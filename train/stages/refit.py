@@ -13,16 +13,13 @@ import tf_keras
 from numpy.typing import NDArray
 
 from train.config import DistilConfig, FitConfig
-from train.data.pipeline import build_pipeline
+from train.data.pipeline import ViewBatches, build_pipeline
 from train.loop import Validation, fit
 from train.losses import build_losses
 from train.models.student import split_student
-from train.progress import track
 from train.stages.label import LabelledViews
 
 __all__ = ["compute_statistics", "refit_heads"]
-
-_BATCH_SIZE = 32
 
 
 def refit_heads(
@@ -70,8 +67,5 @@ def compute_statistics(
     statistics: tf_keras.Model, labels: LabelledViews, rows: NDArray[np.intp]
 ) -> NDArray[np.float32]:
     """The backbone's pooled statistics (n, width) of the views ``rows`` (n,), as they are."""
-    pooled = np.empty((len(rows), statistics.output.shape[-1]), dtype=np.float32)
-    for start in track(range(0, len(rows), _BATCH_SIZE), "statistics"):
-        batch = rows[start : start + _BATCH_SIZE]
-        pooled[start : start + _BATCH_SIZE] = statistics.predict_on_batch(labels.views[batch].astype(np.float32))
+    pooled: NDArray[np.float32] = statistics.predict(ViewBatches(labels.views, rows), verbose=0)
     return pooled
