@@ -23,6 +23,7 @@ from compress.hidden import expose_hidden
 from compress.prune import compute_sparsity, find_prunable, prune_student
 from compress.qat import fine_tune_quantized, wrap_for_qat
 from compress.recipe import Recipe
+from compress.rounding import round_kernels
 from edge_runtime.contract import ModelContract, PiecewiseLinear, ViewSpec, pack_model
 from edge_runtime.interpreter import Interpreter
 from train.artifact import compute_digests, finish_artifact, open_artifact, read_provenance, write_json
@@ -177,11 +178,14 @@ def _prune(job: _Job, student: tf_keras.Model) -> tuple[tf_keras.Model, float]:
 def _quantize(job: _Job, student: tf_keras.Model, deploy: tf_keras.Model, views: NDArray[np.uint8]) -> dict[str, bytes]:
     """Int8 flatbuffers by the methods the recipe asks for: "ptq", "qat" or both."""
     config = job.recipe.quantize
+    rounded = tf_keras.models.clone_model(deploy)
+    rounded.set_weights(deploy.get_weights())
+    round_kernels(rounded, views)
+    wrapped = wrap_for_qat(rounded, views)
     models = {}
     if config.method in ("ptq", "best"):
-        models["ptq"] = convert_int8(deploy, views)
+        models["ptq"] = convert_int8(wrapped, views)
     if config.method in ("qat", "best"):
-        wrapped = wrap_for_qat(deploy, views)
         data, steps, loss = job.build_data(student, config.epoch_samples)
         folder = job.work / "qat"
         folder.mkdir(exist_ok=True)

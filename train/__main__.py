@@ -57,6 +57,7 @@ def _run_label(arguments: argparse.Namespace) -> None:
         arguments.data,
         arguments.out,
         view_size_px=arguments.view_size,
+        answers=arguments.answers,
         weights=arguments.weights,
         force=arguments.force,
     )
@@ -100,11 +101,22 @@ def _run_search(arguments: argparse.Namespace) -> None:
 
 
 def _run_adapt(arguments: argparse.Namespace) -> None:
-    count, absent = adapt(arguments.name, arguments.images, arguments.scores, arguments.out, overwrite=arguments.force)
+    count, absent = adapt(
+        arguments.name,
+        arguments.images,
+        arguments.scores,
+        arguments.out,
+        style=arguments.style,
+        without=arguments.without,
+        overwrite=arguments.force,
+    )
     print(f"{count} photos in {arguments.out}")
     if absent:
         shown = ", ".join(absent[:SHOWN_FILES]) + (", ..." if len(absent) > SHOWN_FILES else "")
-        print(f"{len(absent)} rated photos are not in {arguments.images} and were left out: {shown}", file=sys.stderr)
+        print(
+            f"{len(absent)} photos of the table are not in {arguments.images} and were left out: {shown}",
+            file=sys.stderr,
+        )
 
 
 def _print_metrics(metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
@@ -128,7 +140,11 @@ def _build_parser() -> argparse.ArgumentParser:
         "name", choices=tuple(ADAPTERS), metavar="SET", help=f"one of {', '.join(ADAPTERS)}; see below"
     )
     public_set.add_argument("--images", type=Path, required=True, help="folder of the photographs")
-    public_set.add_argument("--scores", type=Path, required=True, help="the authors' file of ratings")
+    public_set.add_argument("--scores", type=Path, help="the authors' table, where the set has one")
+    public_set.add_argument("--style", default="", help="of photos whose style the set does not tell")
+    public_set.add_argument(
+        "--without", type=Path, action="append", default=[], metavar="MANIFEST", help="leave out the photos it holds"
+    )
     public_set.add_argument("--out", type=Path, required=True, help="manifest to write")
     public_set.add_argument("--force", action="store_true", help="replace the manifest that is there")
     public_set.set_defaults(run=_run_adapt)
@@ -142,7 +158,9 @@ def _build_parser() -> argparse.ArgumentParser:
     teacher.set_defaults(run=_run_fit_teacher)
 
     label = stages.add_parser("label", help="let the teacher judge the views the student will learn from")
-    label.add_argument("--teacher", type=Path, required=True, help="artifact of fit-teacher")
+    judge = label.add_mutually_exclusive_group(required=True)
+    judge.add_argument("--teacher", type=Path, help="artifact of fit-teacher")
+    judge.add_argument("--answers", type=Path, metavar="NPZ", help="what it said before: answers.npz of its labels")
     _add_data(label)
     _add_out(label)
     label.add_argument(
@@ -158,7 +176,7 @@ def _build_parser() -> argparse.ArgumentParser:
     distil.add_argument(
         "--weights",
         metavar="FILE",
-        help="the student's starting weights: a .npz in Keras's order, or an earlier student.weights.h5",
+        help="the starting weights: a .npz in Keras's order, or an earlier student.weights.h5 or float .tflite",
     )
     distil.set_defaults(run=_run_distil)
 

@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 Config = TypeVar("Config")
+_RUNTIMES = ("keras", "openvino")
 _PRECISIONS = ("float32", "bfloat16", "float16", "mixed_bfloat16", "mixed_float16")
 
 
@@ -42,6 +43,7 @@ class BackboneConfig:
 
     ``weights`` is "imagenet" (Keras downloads them), "random", or a file (see ``train.models.weights``). A frozen
     backbone runs once over every sample and only the heads are trained; a trainable one is fine-tuned whole.
+    ``runtime`` is what a frozen one runs on: "keras", or "openvino", which is faster on CPUs.
     """
 
     name: str = "resnet50"
@@ -49,9 +51,14 @@ class BackboneConfig:
     input_size_px: int = 384
     precision: str = "float32"
     is_trainable: bool = False
+    runtime: str = "keras"
 
     def __post_init__(self) -> None:
         check_ranges(self, input_size_px=(32, math.inf))
+        if self.runtime not in _RUNTIMES:
+            raise UsageError(f"runtime is {self.runtime!r}: choose one of {', '.join(_RUNTIMES)}")
+        if self.is_trainable and self.runtime != "keras":
+            raise UsageError(f"{self.name} cannot be trained on {self.runtime}: leave runtime out")
         if self.precision not in _PRECISIONS:
             raise UsageError(f"precision is {self.precision!r}: choose one of {', '.join(_PRECISIONS)}")
 
@@ -108,12 +115,14 @@ class HeadsConfig:
 
     With ``folds`` above 1, as many sets of heads are trained, each without one share of the groups, and their answers
     are averaged. Photos that were trained on are then labelled by the heads that did not see them: what the others say
-    of those is little more than people's ratings by heart.
+    of those is little more than people's ratings by heart. With ``per_backbone``, each backbone has heads of its own
+    instead of all reading all features; their answers are averaged.
     """
 
     hidden_units: int = 512
     dropout: float = 0.5
     folds: int = 1
+    per_backbone: bool = False
 
     def __post_init__(self) -> None:
         check_ranges(self, hidden_units=(1, math.inf), dropout=(0, 0.99), folds=(1, 20))

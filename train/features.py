@@ -24,7 +24,15 @@ from edge_runtime.views import make_view
 from train.data.samples import Sample, load_sample
 from train.progress import track
 
-__all__ = ["FeatureCache", "FeatureSource", "StackedFeatures", "choose_view", "compute_features", "map_ahead"]
+__all__ = [
+    "Extract",
+    "FeatureCache",
+    "FeatureSource",
+    "StackedFeatures",
+    "choose_view",
+    "compute_features",
+    "map_ahead",
+]
 
 BATCH_SIZE = 16
 SHARD_SIZE = 512

@@ -91,7 +91,7 @@ def test_faulty_tables(tmp_path: Path, images: Path, text: str, message: str) ->
 
 def test_wrong_use(tmp_path: Path, images: Path) -> None:
     scores = write(tmp_path / "s.csv", "Image name,MOS\n00001.jpg,20\n")
-    with pytest.raises(UsageError, match="there are biq2021_more, koniq10k, spaq"):
+    with pytest.raises(UsageError, match="there are biq2021_more, clothing, folder, grocery, koniq10k, spaq"):
         adapt("imagenet", images, scores, tmp_path / "m.csv")
     with pytest.raises(InputError, match="not a folder"):
         adapt("spaq", tmp_path / "absent", scores, tmp_path / "m.csv")
@@ -104,3 +104,45 @@ def test_wrong_use(tmp_path: Path, images: Path) -> None:
 
 def test_every_adapter_says_what_it_wants() -> None:
     assert all("images:" in entry.description and "scores:" in entry.description for entry in ADAPTERS.values())
+
+
+def test_clothes_of_one_sender_stay_together_and_nobody_rated_them(tmp_path: Path, images: Path) -> None:
+    (images / "00001.jpg").rename(images / "a.jpg")
+    (images / "10004473376.jpg").rename(images / "b.jpg")
+    table = write(tmp_path / "t.csv", "image,sender_id,label,kids\na,48,Shoes,False\nb,48,Not sure,True\n")
+    assert adapt("clothing", images, table, tmp_path / "m.csv") == (2, [])
+    shoes, other = load_manifest(tmp_path / "m.csv")
+    assert (shoes.category, other.category) == ("footwear", "")
+    assert shoes.group == other.group == "sender_48" and shoes.mos is None
+
+
+def test_groceries_are_grouped_as_in_their_own_lists(tmp_path: Path) -> None:
+    folder = tmp_path / "dataset" / "train" / "Fruit" / "Apple" / "Granny-Smith"
+    folder.mkdir(parents=True)
+    (folder / "1.jpg").write_bytes(b"x")
+    table = write(tmp_path / "t.txt", "train/Fruit/Apple/Granny-Smith/1.jpg, 1, 0\n")
+    adapt("grocery", tmp_path / "dataset", table, tmp_path / "m.csv")
+    (photo,) = load_manifest(tmp_path / "m.csv")
+    assert (photo.group, photo.category, photo.style) == ("grocery_train_Granny-Smith", "grocery", "phone_in_store")
+    with pytest.raises(ManifestError, match="row 1: not 'path, fine class, coarse class'"):
+        adapt("grocery", tmp_path, write(tmp_path / "bad.txt", "apple.jpg 1 0\n"), tmp_path / "n.csv")
+
+
+def test_a_folder_needs_no_table_and_leaves_out_what_a_manifest_holds(tmp_path: Path, images: Path) -> None:
+    (images / "twin.jpg").write_bytes(b"known")
+    (images / "notes.txt").write_text("no photo")
+    elsewhere = tmp_path / "other"
+    elsewhere.mkdir()
+    (elsewhere / "renamed.jpg").write_bytes(b"known")
+    adapt("folder", elsewhere, None, elsewhere / "m.csv")
+    found = adapt("folder", images, None, tmp_path / "m.csv", style="general", without=[elsewhere / "m.csv"])
+    assert found == (4, [])
+    photos = load_manifest(tmp_path / "m.csv")
+    assert {photo.style for photo in photos} == {"general"}
+    assert {photo.source for photo in photos} == {"Images"} and len({photo.group for photo in photos}) == 4
+    with pytest.raises(ManifestError, match="no photos that stand in no manifest yet"):
+        adapt("folder", elsewhere, None, tmp_path / "n.csv", without=[elsewhere / "m.csv"])
+    with pytest.raises(UsageError, match="takes no --scores"):
+        adapt("folder", images, tmp_path / "m.csv", tmp_path / "n.csv")
+    with pytest.raises(UsageError, match="pass the authors' table"):
+        adapt("spaq", images, None, tmp_path / "n.csv")

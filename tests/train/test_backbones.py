@@ -15,9 +15,11 @@ keras = pytest.importorskip("keras")
 
 from train.models import backbones  # noqa: E402
 from train.models.backbones import BACKBONES, build_feature_model  # noqa: E402
+from train.models.efficientnet_lite import build_efficientnet_lite2  # noqa: E402
 
 FEATURE_COUNTS = {
     "resnet50": 2 * (256 + 512 + 1024 + 2048),
+    "efficientnet_lite2": 2 * (24 + 48 + 120 + 352 + 1280),
     "vgg16": 2 * (128 + 256 + 512 + 512),
     "mobilenet_v3_small": 2 * (16 + 24 + 48 + 96),
 }
@@ -42,6 +44,14 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> str:
 def test_every_entry_has_its_stages(name: str) -> None:
     model = build_feature_model(name, "random", "float32")
     assert model.output.shape == (None, FEATURE_COUNTS[name])
+
+
+def test_efficientnet_lite2_has_as_many_weights_as_its_authors_say() -> None:
+    """6.1 million, the classifier's 1.28 million among them, and weights that come in order."""
+    network = build_efficientnet_lite2(include_top=False, weights=None, input_shape=(64, 64, 3))
+    counters = sum(weight.shape[0] for layer in network.layers for weight in layer.non_trainable_weights)
+    assert round((network.count_params() - counters + 1281 * 1000) / 1e6, 1) == 6.1
+    assert network.output.shape == (None, 2, 2, 1280)
 
 
 def test_features_are_means_and_deviations_of_each_stage() -> None:

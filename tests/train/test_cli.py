@@ -76,7 +76,8 @@ def test_adapt_says_what_it_wrote_and_what_it_missed(capsys: pytest.CaptureFixtu
     assert cli.main(["adapt", *rated_set]) == 0
     captured = capsys.readouterr()
     assert captured.out == f"2 photos in {rated_set[-1]}\n"
-    assert captured.err.startswith("1 rated photos are not in ") and captured.err.endswith("left out: lost.jpg\n")
+    assert captured.err.startswith("1 photos of the table are not in ")
+    assert captured.err.endswith("left out: lost.jpg\n")
     assert [photo.mos for photo in load_manifest(rated_set[-1])] == [0.5, 0.25]
 
 

@@ -72,6 +72,14 @@ def test_sides_come_from_the_split(photos: list[Photo]) -> None:
     assert all(sample.side == split[sample.photo.file] for sample in plan_samples(photos, split, CONFIG, 0))
 
 
+def test_only_photos_to_train_on_are_degraded(photos: list[Photo]) -> None:
+    """Nothing is measured on degraded views of other photos, and looking at one costs a teacher as much as a photo."""
+    split = {photo.file: ("train", "test", "validation")[i % 3] for i, photo in enumerate(photos)}
+    samples = plan_samples(photos, split, CONFIG, 0)
+    assert {sample.side for sample in samples if not sample.is_original} == {"train"}
+    assert [sample.photo for sample in samples if sample.is_original] == photos
+
+
 def test_photos_left_out_stay_on_the_test_part_only(photos: list[Photo]) -> None:
     split = {photo.file: ("train", "test", "validation")[i % 3] for i, photo in enumerate(photos)}
     everything = plan_samples(photos, split, CONFIG, 0)

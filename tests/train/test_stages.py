@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -152,7 +153,8 @@ def test_labelling_uses_the_features_that_training_cached(chain: Chain) -> None:
 
 def test_labels_hold_every_view_with_what_is_known_and_taught(chain: Chain) -> None:
     labels = load_labels(chain.labels)
-    assert len(labels.views) == chain.view_count == 2 * COUNT and labels.views.shape[1:] == (32, 32, 3)
+    degraded_count = COUNT * SIDES.count("train") // len(SIDES)
+    assert len(labels.views) == chain.view_count == COUNT + degraded_count and labels.views.shape[1:] == (32, 32, 3)
     assert labels.category_labels == ("kitchen", "toys") and labels.style_labels == ("tabletop",)
     is_original = labels.degradations == ""
     assert is_original[:COUNT].all() and not is_original[COUNT:].any()
@@ -188,6 +190,33 @@ def test_finished_artifacts_are_not_overwritten(chain: Chain) -> None:
         label(chain.teacher, [chain.manifest], chain.labels, view_size_px=32)
     with pytest.raises(UsageError, match="finished artifact"):
         distil(STUDENT, chain.labels, chain.student)
+
+
+def test_kept_answers_make_the_same_labels_without_the_teacher(chain: Chain, tmp_path: Path) -> None:
+    kept = tmp_path / "answers.npz"
+    shutil.copyfile(chain.labels / "answers.npz", kept)
+    assert label(None, [chain.manifest], tmp_path / "labels", view_size_px=32, answers=kept) == chain.view_count
+    first, again = load_labels(chain.labels), load_labels(tmp_path / "labels")
+    np.testing.assert_array_equal(first.views, again.views)
+    assert (first.category_labels, first.style_labels) == (again.category_labels, again.style_labels)
+    for name, values in first.targets.items():
+        spread = np.nanmax(np.abs(values))
+        np.testing.assert_allclose(again.targets[name] / spread, values / spread, atol=0.01, err_msg=name)
+
+
+def test_answers_about_other_photos_and_broken_files_are_refused(chain: Chain, tmp_path: Path) -> None:
+    answers = chain.labels / "answers.npz"
+    lines = chain.manifest.read_text(encoding="utf-8").splitlines()
+    shutil.copyfile(chain.manifest.with_name("0.png"), chain.manifest.with_name("new.png"))
+    manifest = chain.manifest.with_name("more.csv")
+    manifest.write_text("\n".join([*lines, lines[1].replace("0.png", "new.png")]), encoding="utf-8")
+    with pytest.raises(UsageError, match=r"lack \d+ of \d+ views \(first: new\.png"):
+        label(None, [manifest], tmp_path / "a", view_size_px=32, answers=answers)
+    (tmp_path / "broken.npz").write_bytes(answers.read_bytes()[:500])
+    with pytest.raises(UsageError, match="no file of a teacher's answers"):
+        label(None, [chain.manifest], tmp_path / "b", view_size_px=32, answers=tmp_path / "broken.npz")
+    with pytest.raises(UsageError, match="pass one of the two"):
+        label(None, [chain.manifest], tmp_path / "c", view_size_px=32)
 
 
 def test_views_of_another_size_are_refused(chain: Chain, tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def test_folds_are_averaged_and_a_photo_trained_on_is_judged_by_heads_that_did_n
         adapt_standardization(heads, features)
         kernel = np.random.default_rng(seed).normal(size=(8, 1))
         heads.get_layer("quality").set_weights([kernel, np.zeros(1)])
-    single = [Teacher(config, teacher.backbones, [heads]).predict_features(features) for heads in folded.heads]
+    single = [Teacher(CONFIG, teacher.backbones, [heads]).predict_features(features) for heads in folded.heads]
     mean = folded.predict_features(features)
     groups = ["a", None, "b", "c", "d", "e"]
     unseen = folded.predict_features(features, groups)
@@ -153,6 +153,40 @@ def test_folds_are_averaged_and_a_photo_trained_on_is_judged_by_heads_that_did_n
     finish_artifact(tmp_path, STAGE, asdict(config), [], time.time())
     loaded = load_teacher(tmp_path).predict_features(features)
     np.testing.assert_allclose(loaded["quality"], mean["quality"], rtol=1e-5)
+
+
+def test_heads_of_their_own_read_their_backbone_alone(teacher: Teacher, tmp_path: Path) -> None:
+    entry = backbones._Backbone(build_tiny, ("only",), 1 / 127.5, (-1.0, -1.0, -1.0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(backbones.BACKBONES, "other", entry)
+        heads = replace(CONFIG.heads, folds=2, per_backbone=True)
+        config = replace(
+            CONFIG, backbones=(*CONFIG.backbones, BackboneConfig("other", "random", 64)), heads=heads, split_seed=5
+        )
+        networks = [*teacher.backbones, backbones.build_feature_model("other", "random", "float32")]
+        both = Teacher(config, networks, build_all_heads(networks, config))
+        for seed, each in enumerate(both.heads):
+            each.get_layer("quality").set_weights([np.random.default_rng(seed).normal(size=(8, 1)), np.zeros(1)])
+        features = np.abs(np.random.default_rng(0).normal(size=(4, 16))).astype(np.float32)
+        columns = [slice(0, 8), slice(0, 8), slice(8, 16), slice(8, 16)]
+        single = np.array(
+            [
+                np.asarray(each.predict_on_batch(features[:, own])["quality"])[:, 0]
+                for each, own in zip(both.heads, columns, strict=True)
+            ]
+        )
+        np.testing.assert_allclose(both.predict_features(features)["quality"], single.mean(axis=0), rtol=1e-5)
+        groups = ["a", None, "b", "c"]
+        found = both.predict_features(features, groups)["quality"]
+        for row, group in enumerate(groups):
+            of = [0, 1] if group is None else [assign_fold(group, 2, 5)]
+            expected = np.mean([single[fold + start, row] for fold in of for start in (0, 2)])
+            np.testing.assert_allclose(found[row], expected, rtol=1e-5)
+        assert both.compute_hidden(features).shape == (4, 4 * CONFIG.heads.hidden_units)
+        both.save(tmp_path)
+        finish_artifact(tmp_path, STAGE, asdict(config), [], time.time())
+        loaded = load_teacher(tmp_path).predict_features(features)
+        np.testing.assert_allclose(loaded["quality"], both.predict_features(features)["quality"], rtol=1e-5)
 
 
 def test_two_backbones_are_read_side_by_side_each_at_its_size(teacher: Teacher, tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
-"""Public sets of rated photographs, as their authors distribute them, to manifests.
+"""Public sets of photographs, as their authors distribute them, to manifests.
 
 An adapter reads the authors' table and writes a manifest whose ``file`` leads from the manifest to the photo; no photo
 is copied or changed. Opinion scores are mapped linearly from the authors' scale to 0-1. Photos of sets without groups
-are groups of one.
+are groups of one. Sets that nobody rated are worth having, too: a student learns from a teacher's judgement of them.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 import csv
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_runtime.errors import InputError, ManifestError, UsageError
-from train.data.manifest import write_manifest
+from edge_runtime.formats import PHOTO_SUFFIXES
+from train.artifact import compute_digest
+from train.data.manifest import load_manifests, write_manifest
 
 __all__ = ["ADAPTERS", "Adapter", "adapt"]
 
@@ -23,13 +25,15 @@ REPORTED_FILES = 3
 
 
 @dataclass(frozen=True)
-class _Rating:
-    """One row of an authors' table."""
+class _Entry:
+    """One row of an authors' table; ``mos`` is None where nobody rated, ``category`` and ``style`` "" where unknown."""
 
     row: int
     name: str
-    mos: float
+    mos: float | None
     group: str
+    category: str = ""
+    style: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,80 +42,102 @@ class Adapter:
 
     Attributes:
         description: what to pass as images and scores, for the command's help.
-        source, licence, style: written into every row of the manifest.
-        read: the authors' table to ratings.
+        source, licence: written into every row of the manifest.
+        style: of the photos whose table says none.
+        read: the authors' table to its entries, or, without a table, the folder of photos.
+        has_table: whether the set comes with a table.
     """
 
     description: str
     source: str
     licence: str
     style: str
-    read: Callable[[Path], Iterator[_Rating]]
+    read: Callable[[Path], Iterator[_Entry]]
+    has_table: bool = True
 
 
 def adapt(
-    name: str, images: str | Path, scores: str | Path, out: str | Path, *, overwrite: bool = False
+    name: str,
+    images: str | Path,
+    scores: str | Path | None,
+    out: str | Path,
+    *,
+    style: str = "",
+    without: Sequence[str | Path] = (),
+    overwrite: bool = False,
 ) -> tuple[int, list[str]]:
     """Writes a manifest for a public set.
 
     Args:
         name: one of :data:`ADAPTERS`.
         images: folder that holds the photos.
-        scores: the authors' table of scores, as CSV in UTF-8.
+        scores: the authors' table, as CSV in UTF-8; None for a set that has none.
         out: the manifest to write.
+        style: of photos whose style neither the table nor the adapter knows.
+        without: manifests whose photos are left out, whatever their names are here: those of the same bytes.
         overwrite: replace an existing manifest.
 
     Returns:
-        The number of photos in the manifest, and the names of rated photos that ``images`` lacks.
+        The number of photos in the manifest, and the names of photos in the table that ``images`` lacks.
 
     Raises:
-        UsageError: there is no such adapter, or ``out`` exists.
+        UsageError: there is no such adapter, it needs a table or takes none, or ``out`` exists.
         InputError: ``images`` is no folder.
         ManifestError: the table cannot be read, lacks a column, has a score that is no number or off the scale, or none
             of its photos lies in ``images``.
     """
     if name not in ADAPTERS:
         raise UsageError(f"unknown set {name!r}; there are {', '.join(ADAPTERS)}")
-    adapter, images, scores, out = ADAPTERS[name], Path(images), Path(scores), Path(out)
+    adapter, images, out = ADAPTERS[name], Path(images), Path(out)
+    if adapter.has_table != (scores is not None):
+        raise UsageError(
+            f"{name}: pass the authors' table with --scores" if adapter.has_table else f"{name} takes no --scores"
+        )
+    table = images if scores is None else Path(scores)
     if not images.is_dir():
         raise InputError(f"{images}: not a folder; pass the folder that holds the photos of {adapter.source}")
     base = out.resolve().parent
+    known = {compute_digest(photo.path) for photo in load_manifests([Path(path) for path in without])}
     rows: list[dict[str, object]] = []
     absent: list[str] = []
-    for rating in adapter.read(scores):
-        path = images / rating.name
+    for entry in adapter.read(table):
+        path = images / entry.name
         if not path.is_file():
-            absent.append(rating.name)
+            absent.append(entry.name)
+            continue
+        if known and compute_digest(path) in known:
             continue
         rows.append(
             {
                 "file": Path(os.path.relpath(path.resolve(), base)).as_posix(),
-                "mos": f"{rating.mos:.6g}",
-                "category": "",
-                "style": adapter.style,
-                "group": rating.group,
+                "mos": "" if entry.mos is None else f"{entry.mos:.6g}",
+                "category": entry.category,
+                "style": entry.style or adapter.style or style,
+                "group": entry.group,
                 "licence": adapter.licence,
-                "source": adapter.source,
+                "source": adapter.source or images.resolve().name,
             }
         )
     if not rows:
         named = ", ".join(absent[:REPORTED_FILES])
-        raise ManifestError(f"{scores}: none of its {len(absent)} photos lies in {images} (first: {named})")
+        if not absent:
+            raise ManifestError(f"{table}: no photos that stand in no manifest yet")
+        raise ManifestError(f"{table}: none of its {len(absent)} photos lies in {images} (first: {named})")
     base.mkdir(parents=True, exist_ok=True)
     return write_manifest(rows, out, overwrite=overwrite), absent
 
 
-def _read_biq2021(scores: Path) -> Iterator[_Rating]:
+def _read_biq2021(scores: Path) -> Iterator[_Entry]:
     """A table ``file,mos,group`` of BIQ2021 (Ahmed and Asif 2022, "BIQ2021: a large-scale blind image quality
     assessment database"), whose opinion scores are on 0-1 already; the groups are near-duplicates found by us."""
     for row, cells in _read_table(scores, ("file", "mos", "group")):
         mos = _parse_score(scores, row, "mos", cells["mos"], 0.0, 1.0)
         if not cells["group"]:
             raise ManifestError(f"{scores} row {row}, column group: empty")
-        yield _Rating(row, cells["file"], mos, cells["group"])
+        yield _Entry(row, cells["file"], mos, cells["group"])
 
 
-def _read_koniq10k(scores: Path) -> Iterator[_Rating]:
+def _read_koniq10k(scores: Path) -> Iterator[_Entry]:
     """KonIQ-10k (Hosu et al. 2020), either of the authors' two tables.
 
     ``koniq10k_scores_and_distributions.csv`` has image_name, c1-c5, c_total, MOS (1-5), SD and MOS_zscore (opinions
@@ -127,10 +153,10 @@ def _read_koniq10k(scores: Path) -> Iterator[_Rating]:
     column = "MOS_zscore" if "MOS_zscore" in header else "MOS"
     for row, cells in _read_table(scores, ("image_name", column)):
         mos = _parse_score(scores, row, column, cells[column], 1.0, 100.0)
-        yield _Rating(row, cells["image_name"], mos, f"koniq10k_{Path(cells['image_name']).stem}")
+        yield _Entry(row, cells["image_name"], mos, f"koniq10k_{Path(cells['image_name']).stem}")
 
 
-def _read_spaq(scores: Path) -> Iterator[_Rating]:
+def _read_spaq(scores: Path) -> Iterator[_Entry]:
     """SPAQ (Fang et al. 2020, "Perceptual Quality Assessment of Smartphone Photography"), MOS on 0-100.
 
     The authors distribute ``MOS and Image attribute scores.xlsx`` with Image name, MOS, Brightness, Colorfulness,
@@ -138,7 +164,36 @@ def _read_spaq(scores: Path) -> Iterator[_Rating]:
     """
     for row, cells in _read_table(scores, ("Image name", "MOS")):
         mos = _parse_score(scores, row, "MOS", cells["MOS"], 0.0, 100.0)
-        yield _Rating(row, cells["Image name"], mos, f"spaq_{Path(cells['Image name']).stem}")
+        yield _Entry(row, cells["Image name"], mos, f"spaq_{Path(cells['Image name']).stem}")
+
+
+def _read_clothing(table: Path) -> Iterator[_Entry]:
+    """Clothing Dataset (Grigorev 2020), ``images.csv``: image, sender_id, label, kids. Unrated; photos of one sender
+    stay together."""
+    for row, cells in _read_table(table, ("image", "sender_id", "label")):
+        is_known = cells["label"] not in ("Not sure", "Other", "Skip")
+        category = ("footwear" if cells["label"] == "Shoes" else "clothing") if is_known else ""
+        style = "phone_flatlay_or_hanging" if is_known else "phone"
+        yield _Entry(row, f"{cells['image']}.jpg", None, f"sender_{cells['sender_id']}", category, style)
+
+
+def _read_grocery(table: Path) -> Iterator[_Entry]:
+    """Grocery Store Dataset (Klasson et al. 2019, "A Hierarchical Grocery Store Image Dataset with Visual and Semantic
+    Labels"), one of its lists: path, fine class, coarse class; no header. Unrated; photos of one class in one list stay
+    together."""
+    for row, cells in enumerate(_read_lines(table), start=1):
+        parts = Path(cells[0]).parts
+        if len(cells) != 3 or len(parts) < 3:
+            raise ManifestError(f"{table} row {row}: not 'path, fine class, coarse class'")
+        yield _Entry(row, cells[0], None, f"grocery_{parts[0]}_{parts[-2]}", "grocery")
+
+
+def _read_folder(folder: Path) -> Iterator[_Entry]:
+    """Every photo below a folder, in the order of their names: unrated, and a group of its own."""
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
+    for number, path in enumerate(paths, start=1):
+        name = path.relative_to(folder).as_posix()
+        yield _Entry(number, name, None, f"{folder.resolve().name}/{name}")
 
 
 ADAPTERS: dict[str, Adapter] = {
@@ -148,6 +203,28 @@ ADAPTERS: dict[str, Adapter] = {
         licence="no licence file upstream",
         style="unsplash",
         read=_read_biq2021,
+    ),
+    "clothing": Adapter(
+        description="images: folder images/ of alexeygrigorev/clothing-dataset; scores: images.csv",
+        source="ClothingDataset",
+        licence="CC0-1.0",
+        style="",
+        read=_read_clothing,
+    ),
+    "folder": Adapter(
+        description="images: a folder of photos that nobody rated, and no scores: files",
+        source="",
+        licence="",
+        style="",
+        read=_read_folder,
+        has_table=False,
+    ),
+    "grocery": Adapter(
+        description="images: folder dataset/ of marcusklasson/GroceryStoreDataset; scores: train.txt in it",
+        source="GroceryStoreDataset",
+        licence="MIT",
+        style="phone_in_store",
+        read=_read_grocery,
     ),
     "koniq10k": Adapter(
         description="images: folder 1024x768/; scores: koniq10k_scores_and_distributions.csv",

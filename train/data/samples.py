@@ -79,7 +79,7 @@ class Sample:
 def plan_samples(photos: Sequence[Photo], split: Mapping[str, str], config: SamplesConfig, seed: int) -> list[Sample]:
     """All originals, then the other views; those of one photo depend on the seed and the photo alone.
 
-    Only photos to train on are cropped: crops widen what a student sees, and nothing is measured on them.
+    Only photos to train on have other views: they widen what is learnt, and nothing is measured on them.
     """
     wanted = [photo for photo in photos if split[photo.file] == "test" or not _is_left_out(photo, config)]
     limited = _limit(wanted, config.photo_limit, seed)
@@ -87,23 +87,24 @@ def plan_samples(photos: Sequence[Photo], split: Mapping[str, str], config: Samp
     for photo in limited:
         is_clean = _is_clean(photo, config)
         samples.append(Sample(photo, split[photo.file], is_clean))
+        if split[photo.file] != "train":
+            continue
         rng = np.random.default_rng(_hash(seed, photo.file))
         count = config.degraded_per_clean if is_clean else config.degraded_per_photo
         may_reframe = _has_white_background(photo)
         for _ in range(count):
             if not (may_reframe and rng.uniform() < config.composition_share):
                 fault = random_degradation(rng, TECHNICAL_KINDS)
-                samples.append(Sample(photo, split[photo.file], is_clean, fault))
+                samples.append(Sample(photo, "train", is_clean, fault))
             elif rng.uniform() < _REFRAMED_SHARE:
-                samples.append(Sample(photo, split[photo.file], is_clean, reframe_seed=int(rng.integers(2**31))))
+                samples.append(Sample(photo, "train", is_clean, reframe_seed=int(rng.integers(2**31))))
             else:
                 fault = random_degradation(rng, _FRAMING_KINDS)
-                samples.append(Sample(photo, split[photo.file], is_clean, fault))
-        if split[photo.file] == "train":
-            seeds = np.random.default_rng(_hash(seed, f"crops of {photo.file}")).integers(
-                2**31, size=config.crops_per_photo
-            )
-            samples += [Sample(photo, "train", is_clean, crop_seed=int(crop_seed)) for crop_seed in seeds]
+                samples.append(Sample(photo, "train", is_clean, fault))
+        seeds = np.random.default_rng(_hash(seed, f"crops of {photo.file}")).integers(
+            2**31, size=config.crops_per_photo
+        )
+        samples += [Sample(photo, "train", is_clean, crop_seed=int(crop_seed)) for crop_seed in seeds]
     return sorted(samples, key=lambda sample: not sample.is_original)
 
 

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from edge_runtime.errors import UsageError
+from train.models.efficientnet_lite import build_efficientnet_lite2
 from train.models.weights import load_pretrained_weights
 
 __all__ = ["BACKBONES", "build_feature_model"]
@@ -53,6 +54,12 @@ BACKBONES = {
         ("expanded_conv_project_bn", "expanded_conv_2_add", "expanded_conv_7_add", "expanded_conv_10_add"),
         1 / 127.5,
         (-1.0, -1.0, -1.0),
+    ),
+    "efficientnet_lite2": _Backbone(
+        build_efficientnet_lite2,
+        ("stage2", "stage3", "stage5", "stage7", "head"),
+        1 / 128,
+        (-127 / 128, -127 / 128, -127 / 128),
     ),
 }
 

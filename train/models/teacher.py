@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +19,20 @@ from train.artifact import compute_digest, read_provenance
 from train.config import BackboneConfig, HeadsConfig, TeacherConfig, parse_config
 from train.data.samples import collect_labels
 from train.data.split import assign_fold
-from train.features import FeatureSource, StackedFeatures, choose_view
+from train.features import Extract, FeatureSource, StackedFeatures, choose_view
 from train.models.backbones import build_feature_model
+from train.models.compiled import compile_backbone
 
 __all__ = [
     "STAGE",
+    "HeadsPart",
     "Teacher",
     "adapt_standardization",
     "build_all_heads",
     "build_backbones",
     "build_heads",
     "load_teacher",
+    "plan_heads",
 ]
 
 STAGE = "teacher"
@@ -69,14 +72,39 @@ def build_heads(
 
 def build_backbones(config: TeacherConfig) -> list[Any]:
     """The config's backbones; see ``train.models.backbones``."""
-    return [build_feature_model(entry.name, entry.weights, entry.precision) for entry in config.backbones]
+    # OpenVINO takes a float32 model and rounds by itself.
+    precisions = [entry.precision if entry.runtime == "keras" else "float32" for entry in config.backbones]
+    return [
+        build_feature_model(entry.name, entry.weights, precision)
+        for entry, precision in zip(config.backbones, precisions, strict=True)
+    ]
 
 
 def build_all_heads(backbones: Sequence[Any], config: TeacherConfig) -> list[Any]:
-    """As many sets of heads for the backbones' features as the config has folds."""
+    """The sets of heads for the backbones' features, in the order of :func:`plan_heads`."""
     labels = collect_labels(config.labels)
-    count = sum(backbone.output.shape[-1] for backbone in backbones)
-    return [build_heads(count, labels, config.heads, config.fit.l2) for _ in range(config.heads.folds)]
+    parts = plan_heads([backbone.output.shape[-1] for backbone in backbones], config.heads)
+    return [build_heads(part.columns.stop - part.columns.start, labels, config.heads, config.fit.l2) for part in parts]
+
+
+@dataclass(frozen=True)
+class HeadsPart:
+    """Which features a set of heads reads, and the fold whose groups it is not trained on."""
+
+    columns: slice
+    fold: int
+
+
+def plan_heads(feature_counts: Sequence[int], config: HeadsConfig) -> list[HeadsPart]:
+    """As many sets of heads as folds, for all features side by side or for each backbone's."""
+    ends = np.cumsum(feature_counts).tolist()
+    starts = [0, *ends[:-1]] if config.per_backbone else [0]
+    stops = ends if config.per_backbone else ends[-1:]
+    return [
+        HeadsPart(slice(start, stop), fold)
+        for start, stop in zip(starts, stops, strict=True)
+        for fold in range(config.folds)
+    ]
 
 
 def adapt_standardization(heads: Any, features: NDArray[Any]) -> None:
@@ -98,7 +126,7 @@ class Teacher:
     Attributes:
         config: what it was trained with.
         category_labels, style_labels: of the two label heads.
-        backbones: RGB views → features. heads: one or, with folds, several: features of all backbones → outputs. All
+        backbones: RGB views → features. heads: features → outputs; ``parts`` says of each set which it reads. All
             Keras 3 models.
     """
 
@@ -107,6 +135,7 @@ class Teacher:
         self.category_labels, self.style_labels = collect_labels(config.labels)
         self.backbones = tuple(backbones)
         self.heads = tuple(heads)
+        self.parts = plan_heads([backbone.output.shape[-1] for backbone in backbones], config.heads)
 
     def predict(self, images: Sequence[NDArray[np.uint8]]) -> Arrays:
         """Judges pictures, RGB uint8 (height, width, 3) of any size.
@@ -126,7 +155,7 @@ class Teacher:
                 FeatureSource(
                     f"{entry.name}-{entry.input_size_px}",
                     _describe_features(entry, self.config.seed),
-                    backbone.predict_on_batch,
+                    _choose_extract(backbone, entry),
                     entry.input_size_px,
                 )
                 for backbone, entry in zip(self.backbones, self.config.backbones, strict=True)
@@ -141,20 +170,24 @@ class Teacher:
             groups: of each picture that was trained on, its photo's group; None for the others. Those are then judged
                 by the heads that did not see their group. Without ``groups``, all heads judge all pictures.
         """
-        answers = [self._ask(heads, features) for heads in self.heads]
-        folds = len(self.heads)
-        shares = np.full((folds, len(features)), 1.0 / folds, dtype=np.float32)
+        answers = [
+            self._ask(heads, features[:, part.columns]) for heads, part in zip(self.heads, self.parts, strict=True)
+        ]
+        folds = self.config.heads.folds
+        shares = np.full((len(answers), len(features)), 1.0 / len(answers), dtype=np.float32)
         for row, group in enumerate(groups or ()):
             if group is not None and folds > 1:
-                shares[:, row] = np.arange(folds) == assign_fold(group, folds, self.config.split_seed)
+                fold = assign_fold(group, folds, self.config.split_seed)
+                shares[:, row] = [folds / len(answers) * (part.fold == fold) for part in self.parts]
         return {name: np.einsum("fn,fn...->n...", shares, [each[name] for each in answers]) for name in answers[0]}
 
     def compute_hidden(self, features: NDArray[Any]) -> NDArray[np.float32]:
         """The activations of the heads' hidden layers (n, heads * units), from the backbones' features (n, f)."""
         hidden = []
-        for heads in self.heads:
+        for heads, part in zip(self.heads, self.parts, strict=True):
             model = keras.Model(heads.input, heads.get_layer("hidden").output)
-            hidden.append(np.asarray(model.predict(features.astype(np.float32), batch_size=256, verbose=0)))
+            seen = features[:, part.columns].astype(np.float32)
+            hidden.append(np.asarray(model.predict(seen, batch_size=256, verbose=0)))
         return np.concatenate(hidden, axis=1)
 
     def _ask(self, heads: Any, features: NDArray[Any]) -> Arrays:
@@ -229,11 +262,16 @@ def _extract(backbone: Any, images: Sequence[NDArray[np.uint8]], size_px: int) -
     return features
 
 
+def _choose_extract(backbone: Any, entry: BackboneConfig) -> Extract:
+    return backbone.predict_on_batch if entry.runtime == "keras" else compile_backbone(backbone, entry.precision)
+
+
 def _describe_features(entry: BackboneConfig, seed: int) -> str:
     """Names what a frozen backbone's features depend on: equal names, equal features of equal pictures."""
     weights = compute_digest(Path(entry.weights))[:16] if Path(entry.weights).is_file() else entry.weights
     seed_note = f" of seed {seed}" if entry.weights == "random" else ""
-    return f"{entry.name} {weights}{seed_note} at {entry.input_size_px} px in {entry.precision}"
+    runtime_note = "" if entry.runtime == "keras" else f" on {entry.runtime}"
+    return f"{entry.name} {weights}{seed_note} at {entry.input_size_px} px in {entry.precision}{runtime_note}"
 
 
 def _name_heads(count: int) -> list[str]:

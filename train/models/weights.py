@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from edge_runtime.errors import UsageError
+from train.models.torch_checkpoint import read_torch_checkpoint, to_keras_order
 
 __all__ = ["load_pretrained_weights"]
 
@@ -19,6 +20,7 @@ def load_pretrained_weights(model: Any, path: Path) -> None:
     * ``model.json``: a TensorFlow.js layers model, its binary shards beside it; matched by layer name.
     * ``*.npz``: arrays whose sorted keys are in the order of ``model.get_weights()``.
     * ``*.h5``: Keras's own weights file.
+    * ``*.pth``: a PyTorch checkpoint (``train.models.torch_checkpoint``) whose layers stand in the model's order.
 
     Raises:
         UsageError: the file is missing, of another form, or fits another architecture.
@@ -33,8 +35,10 @@ def load_pretrained_weights(model: Any, path: Path) -> None:
                 model.set_weights([archive[key] for key in sorted(archive.files)])
         elif path.suffix == ".h5":
             model.load_weights(path)
+        elif path.suffix == ".pth":
+            model.set_weights(to_keras_order(read_torch_checkpoint(path)))
         else:
-            raise UsageError(f"{path}: weights come as a TensorFlow.js model.json, a .npz or a .h5 file")
+            raise UsageError(f"{path}: weights come as a TensorFlow.js model.json, a .npz, .h5 or .pth file")
     except (KeyError, ValueError, OSError) as error:
         raise UsageError(f"{path}: these weights do not fit {model.name}: {error}") from error
 

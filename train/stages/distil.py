@@ -21,6 +21,7 @@ from train.loop import fit
 from train.losses import build_losses
 from train.metrics import compute_srcc
 from train.models.student import StudentSpec, build_student, load_backbone_weights
+from train.models.unfolding import load_exported_weights
 from train.stages.label import LabelledViews, load_labels
 from train.stages.refit import refit_heads
 
@@ -28,6 +29,7 @@ __all__ = ["STAGE", "compare_with_teacher", "distil", "load_student"]
 
 STAGE = "student"
 _WEIGHTS_FILE = "student.weights.h5"
+_STATISTICS_VIEWS = 512  # on which an exported student's normalisations are measured anew
 
 
 def distil(
@@ -39,8 +41,8 @@ def distil(
         config: from ``train/configs/student*.toml``.
         labels_folder: artifact of ``label``.
         out: the artifact's folder.
-        weights: overrides ``config.student.weights``: a ``.npz`` of the backbone, an earlier student's ``.h5``,
-            "imagenet" or "random".
+        weights: overrides ``config.student.weights``: a ``.npz`` of the backbone, an earlier student's ``.h5`` or its
+            exported float32 ``.tflite``, "imagenet" or "random".
         force: replace an artifact that is there.
 
     Returns:
@@ -62,7 +64,7 @@ def distil(
     tf_keras.utils.set_random_seed(config.seed)
     spec = _build_spec(config, labels)
     student = build_student(spec, l2=config.fit.l2)
-    _start_from(student, config, weights)
+    _start_from(student, config, weights, labels)
     partners = labels.find_partners(labels.select_training(config.crop_share, config.seed))
     rows = np.array(sorted(partners), dtype=np.intp)
     batch_size = min(config.fit.batch_size, 2 * len(rows)) // 2 * 2
@@ -144,8 +146,12 @@ def _build_spec(config: DistilConfig, labels: LabelledViews) -> StudentSpec:
     )
 
 
-def _start_from(student: tf_keras.Model, config: DistilConfig, weights: str | None) -> None:
+def _start_from(student: tf_keras.Model, config: DistilConfig, weights: str | None, labels: LabelledViews) -> None:
     source = weights or config.student.weights
+    if source.endswith(".tflite"):
+        rows = np.random.default_rng(config.seed).permutation(labels.select_training(0.0, config.seed))
+        load_exported_weights(student, Path(source), labels.views[np.sort(rows[:_STATISTICS_VIEWS])])
+        return
     if source == "random":
         return
     if source.endswith(".h5"):

@@ -113,18 +113,20 @@ def _fit_heads(
     targets = pack_targets(collect_known(training, attributes, config.labels), None)
     validation = _select_validation(rated, lambda chosen: seen.gather(chosen)[0].astype(np.float32))
     losses = build_losses(replace(config.loss, teacher_share=0.0))
-    folds = len(teacher.heads)
+    folds = config.heads.folds
     fold_of = np.array([assign_fold(sample.photo.group, folds, config.split_seed) for sample in training])
     log = []
-    for fold, heads in enumerate(teacher.heads):
-        chosen = np.flatnonzero(fold_of != fold) if folds > 1 else np.arange(len(training))
-        adapt_standardization(heads, features[chosen])
+    for index, (heads, part) in enumerate(zip(teacher.heads, teacher.parts, strict=True)):
+        chosen = np.flatnonzero(fold_of != part.fold) if folds > 1 else np.arange(len(training))
+        own = features[:, part.columns]
+        adapt_standardization(heads, own[chosen])
         size = min(config.fit.batch_size, len(chosen))
-        data = _draw_batches(features, targets, chosen, size, config.seed + fold)
-        place = work if folds == 1 else work / f"fold-{fold}"
+        data = _draw_batches(own, targets, chosen, size, config.seed + index)
+        place = work if len(teacher.heads) == 1 else work / f"heads-{index}"
         place.mkdir(exist_ok=True)
-        entries = fit(keras, heads, data, len(chosen) // size, validation, config.fit, losses, place)
-        log += entries if folds == 1 else [{"fold": float(fold), **entry} for entry in entries]
+        looked_at = replace(validation, inputs=validation.inputs[:, part.columns])
+        entries = fit(keras, heads, data, len(chosen) // size, looked_at, config.fit, losses, place)
+        log += entries if len(teacher.heads) == 1 else [{"heads": float(index), **entry} for entry in entries]
     return log
 
 

@@ -18,14 +18,15 @@ from train.artifact import finish_artifact, open_artifact, read_provenance, writ
 from train.config import LabelsConfig
 from train.data.degradations import KINDS
 from train.data.manifest import load_manifests
-from train.data.samples import Sample, load_sample, plan_samples
+from train.data.samples import Sample, collect_labels, load_sample, plan_samples
 from train.data.split import assign_split, check_no_leak
 from train.features import map_ahead
 from train.hints import summarize_hidden
 from train.loop import Validation
 from train.models.teacher import STAGE as TEACHER_STAGE
-from train.models.teacher import load_teacher
+from train.models.teacher import Teacher, load_teacher
 from train.progress import track
+from train.stages.answers import Answers, load_answers
 from train.targets import collect_known, pack_targets
 
 __all__ = ["HINT_COUNT", "QUALITY_LOST", "STAGE", "LabelledViews", "hold_below_originals", "label", "load_labels"]
@@ -90,11 +91,12 @@ class LabelledViews:
 
 
 def label(
-    teacher_folder: Path,
+    teacher_folder: Path | None,
     manifests: Sequence[Path],
     out: Path,
     *,
     view_size_px: int,
+    answers: Path | None = None,
     weights: Sequence[str] = (),
     force: bool = False,
 ) -> int:
@@ -102,36 +104,47 @@ def label(
 
     Features that the teacher's training cached are used again. Returns the number of views.
 
+    Args:
+        teacher_folder: artifact of ``fit-teacher``; None where ``answers`` holds what a teacher said.
+        manifests: of the photographs.
+        out: the artifact's folder. ``answers.npz`` in it can serve as ``answers`` another time.
+        view_size_px: side of the student's views.
+        answers: see above.
+        weights: where the backbones' weights lie now; see ``load_teacher``.
+        force: replace an artifact that is there.
+
     Raises:
-        UsageError: the teacher's artifact or ``out`` cannot be used.
+        UsageError: the teacher's artifact, its answers or ``out`` cannot be used.
     """
     started = time.time()
-    read_provenance(teacher_folder, TEACHER_STAGE)
+    source = teacher_folder or answers
+    if source is None or (teacher_folder and answers):
+        raise UsageError("labels come from a teacher or from its answers: pass one of the two")
+    if teacher_folder:
+        read_provenance(teacher_folder, TEACHER_STAGE)
     settings = {
-        "teacher": str(teacher_folder.resolve()),
+        "teacher": str(source.resolve()),
         "manifests": [str(p) for p in manifests],
         "view": view_size_px,
     }
     work = open_artifact(out, settings, force=force)
-    teacher = load_teacher(teacher_folder, weights)
-    config = teacher.config
+    kept = load_answers(answers) if answers else None
+    teacher = load_teacher(teacher_folder, weights) if teacher_folder else None
+    config = kept.config if kept else teacher.config  # type: ignore[union-attr]
     photos = load_manifests(manifests)
     split = assign_split(photos, config.split_seed)
     check_no_leak(photos, split)
     samples = plan_samples(photos, split, config.samples, config.seed)
-    seen = teacher.open_features(_find_features(teacher_folder, work, config.backbones[0].is_trainable))
-    seen.compute(samples)
-    features, attributes = seen.gather(samples)
-    groups = [sample.photo.group if sample.side == "train" else None for sample in samples]
-    outputs = teacher.predict_features(features, groups)
-    quality = hold_below_originals(samples, attributes, outputs["quality"], config.labels)
+    judged = kept.select(samples) if kept else _ask(teacher, samples, teacher_folder, work)  # type: ignore[arg-type]
+    judged.save(out / "answers.npz")
+    known, outputs = judged.known, dict(judged.outputs)
+    quality = hold_below_originals(samples, known, outputs["quality"], config.labels)
     outputs["quality"] = quality[:, np.newaxis]
     # How strong a fault is, is known. The teacher's features were trained to see through colours: of the worst cast it
     # says .84 of 1, and a student that learns from both saw next to none.
-    outputs["attributes"] = np.where(np.isnan(attributes), outputs["attributes"], attributes)
-    targets = pack_targets(collect_known(samples, attributes, config.labels), outputs)
-    is_training = np.array([sample.side == "train" for sample in samples])
-    targets["hints"] = summarize_hidden(teacher.compute_hidden(features), is_training, HINT_COUNT)
+    outputs["attributes"] = np.where(np.isnan(known), outputs["attributes"], known)
+    targets = pack_targets(collect_known(samples, known, config.labels), outputs)
+    targets["hints"] = judged.hints
     _write_views(samples, out / "views.npy", view_size_px)
     arrays: dict[str, Any] = {
         "sides": np.array([sample.side for sample in samples]),
@@ -145,19 +158,33 @@ def label(
     write_json(
         out / "metrics.json", {"views": len(samples), "degraded": sum(not sample.is_original for sample in samples)}
     )
+    category_labels, style_labels = collect_labels(config.labels)
     finish_artifact(
         out,
         STAGE,
         settings,
         [Path(path) for path in manifests],
         started,
-        category_labels=teacher.category_labels,
-        style_labels=teacher.style_labels,
+        category_labels=category_labels,
+        style_labels=style_labels,
         split_seed=config.split_seed,
         teacher=asdict(config),
         manifests=[str(path.resolve()) for path in manifests],
     )
     return len(samples)
+
+
+def _ask(teacher: Teacher, samples: Sequence[Sample], folder: Path, work: Path) -> Answers:
+    """The teacher's judgement of ``samples``; of those it was trained on, that of the heads that did not see them."""
+    seen = teacher.open_features(_find_features(folder, work, teacher.config.backbones[0].is_trainable))
+    seen.compute(samples)
+    features, known = seen.gather(samples)
+    groups = [sample.photo.group if sample.side == "train" else None for sample in samples]
+    outputs = teacher.predict_features(features, groups)
+    is_training = np.array([sample.side == "train" for sample in samples])
+    hints = summarize_hidden(teacher.compute_hidden(features), is_training, HINT_COUNT)
+    keys = np.array([sample.key for sample in samples])
+    return Answers(teacher.config, keys, outputs, known, hints)
 
 
 def hold_below_originals(

@@ -1,0 +1,94 @@
+"""What a teacher said of every view, in a file small enough to keep: whoever has the photographs, but not the hour that
+the teacher takes to look at them, can make the same labels.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import UsageError
+from train.config import TeacherConfig, parse_config
+from train.data.samples import Sample
+
+__all__ = ["Answers", "load_answers"]
+
+_LEVELS = 255  # of a probability, and of a hint between its component's least and largest
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A teacher's judgement of samples.
+
+    Attributes:
+        config: the teacher's.
+        keys: (n,) the samples' names.
+        outputs: ``quality`` (n,), ``attributes`` (n, 5), ``category`` and ``style`` probabilities (n, labels).
+        known: attributes (n, 5) known of the samples themselves, NaN where unknown.
+        hints: (n, count); see ``train.hints``.
+    """
+
+    config: TeacherConfig
+    keys: NDArray[np.str_]
+    outputs: dict[str, NDArray[np.float32]]
+    known: NDArray[np.float32]
+    hints: NDArray[np.float32]
+
+    def select(self, samples: Sequence[Sample]) -> Answers:
+        """Those of ``samples``, in their order.
+
+        Raises:
+            UsageError: the teacher was not asked about some of them.
+        """
+        place = {key: index for index, key in enumerate(self.keys.tolist())}
+        missing = [sample.key for sample in samples if sample.key not in place]
+        if missing:
+            raise UsageError(
+                f"the teacher's answers lack {len(missing)} of {len(samples)} views (first: {missing[0]}): pass the "
+                "manifests they were made with, or ask the teacher itself with --teacher"
+            )
+        rows = [place[sample.key] for sample in samples]
+        outputs = {name: values[rows] for name, values in self.outputs.items()}
+        return Answers(self.config, self.keys[rows], outputs, self.known[rows], self.hints[rows])
+
+    def save(self, path: Path) -> None:
+        """Writes a compressed ``.npz``: quality and attributes to half precision, the rest to 8 bits."""
+        low, high = self.hints.min(axis=0), self.hints.max(axis=0)
+        spread = np.maximum(high - low, 1e-9)
+        np.savez_compressed(
+            path,
+            config=json.dumps(asdict(self.config)),
+            keys=self.keys,
+            quality=self.outputs["quality"].astype(np.float16),
+            attributes=self.outputs["attributes"].astype(np.float16),
+            known=self.known.astype(np.float16),
+            category=np.round(self.outputs["category"] * _LEVELS).astype(np.uint8),
+            style=np.round(self.outputs["style"] * _LEVELS).astype(np.uint8),
+            hints=np.round((self.hints - low) / spread * _LEVELS).astype(np.uint8),
+            hints_low=low.astype(np.float32),
+            hints_spread=spread.astype(np.float32),
+        )
+
+
+def load_answers(path: Path) -> Answers:
+    """Reads what :meth:`Answers.save` wrote.
+
+    Raises:
+        UsageError: the file is missing, damaged or of another kind.
+    """
+    try:
+        with np.load(path) as archive:
+            arrays = dict(archive)
+        config = parse_config(json.loads(str(arrays["config"])), TeacherConfig, str(path))
+        probabilities = {name: arrays[name].astype(np.float32) / _LEVELS for name in ("category", "style")}
+        judged = {name: arrays[name].astype(np.float32) for name in ("quality", "attributes")}
+        hints = arrays["hints"].astype(np.float32) / _LEVELS * arrays["hints_spread"] + arrays["hints_low"]
+        return Answers(config, arrays["keys"], {**judged, **probabilities}, arrays["known"].astype(np.float32), hints)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise UsageError(f"{path}: this is no file of a teacher's answers that can be read: {error}") from error
