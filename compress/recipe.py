@@ -66,15 +66,17 @@ class QuantizeConfig:
 
 @dataclass(frozen=True)
 class ContractConfig:
-    """What the model file says of itself; bands in points, ``unknown_below`` a probability."""
+    """What the model file says of itself; bands in points, ``unknown_below`` a probability, ``detail_share`` the share
+    of a photo's sides that a second view shows (0: there is none)."""
 
     version: str = "0.1.0"
     interval_coverage: float = 0.9
     band_limits: tuple[float, float] = (45.0, 65.0)
     unknown_below: float = 0.45
+    detail_share: float = 0.0
 
     def __post_init__(self) -> None:
-        check_ranges(self, interval_coverage=(0.01, 0.99), unknown_below=(0, 1))
+        check_ranges(self, interval_coverage=(0.01, 0.99), unknown_below=(0, 1), detail_share=(0, 0.95))
         low, high = self.band_limits
         if not 0 <= low <= high <= 100:
             raise UsageError(

@@ -18,9 +18,17 @@ from typing import Any
 
 from edge_runtime.errors import ModelError
 
-__all__ = ["ATTRIBUTE_NAMES", "ModelContract", "PiecewiseLinear", "ViewSpec", "pack_model", "unpack_model"]
+__all__ = [
+    "ATTRIBUTE_NAMES",
+    "DetailSpec",
+    "ModelContract",
+    "PiecewiseLinear",
+    "ViewSpec",
+    "pack_model",
+    "unpack_model",
+]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # from 2 on there may be ``detail``
 MEMBER_NAME = "photogate/contract.json"
 TFLITE_IDENTIFIER = b"TFL3"  # bytes 4-8 of every TFLite flatbuffer
 
@@ -61,6 +69,21 @@ class PiecewiseLinear:
 
 
 @dataclass(frozen=True)
+class DetailSpec:
+    """A second look at photos, at their middle: of a photo that holds more pixels than the view it shows what the view
+    of the whole has lost. Quality is then the mean of both looks, with maps of its own.
+
+    Attributes:
+        share: of each side that the second view shows, 0-1; more where the picture would otherwise be enlarged.
+        quality_calibration, interval_half_width: as those of the contract, for the mean.
+    """
+
+    share: float
+    quality_calibration: PiecewiseLinear
+    interval_half_width: PiecewiseLinear
+
+
+@dataclass(frozen=True)
 class ModelContract:
     """Everything the runtime must know about one model file.
 
@@ -73,6 +96,7 @@ class ModelContract:
         category_labels, style_labels: in the order of the logits; a best probability under ``unknown_below`` reads
             "unknown".
         precision: "int8", "float32" ...
+        detail: how photos are looked at a second time; None: they are not. Frames never are.
         tflite_sha256: digest of the flatbuffer, which is the file without the appended archive.
     """
 
@@ -90,6 +114,7 @@ class ModelContract:
     tflite_sha256: str = ""
     schema: int = SCHEMA_VERSION
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    detail: DetailSpec | None = None
 
     def to_json(self) -> str:
         """The contract as JSON with sorted keys, so that equal contracts are equal bytes."""
@@ -110,15 +135,13 @@ class ModelContract:
                     f"the model's contract has schema {schema}, this runtime reads up to {SCHEMA_VERSION}: "
                     "upgrade photogate"
                 )
-            knots = {
-                key: PiecewiseLinear(tuple(data[key]["x"]), tuple(data[key]["y"]))
-                for key in ("quality_calibration", "interval_half_width")
-            }
             low, high = data["band_limits"]
+            detail = data.get("detail")
             return cls(
                 **{
                     **data,
-                    **knots,
+                    **_read_maps(data),
+                    "detail": detail and DetailSpec(float(detail["share"]), **_read_maps(detail)),
                     "view": ViewSpec(**data["view"]),
                     "band_limits": (float(low), float(high)),
                     "category_labels": tuple(data["category_labels"]),
@@ -168,6 +191,14 @@ def unpack_model(path: str | Path) -> tuple[bytes, ModelContract]:
     if hashlib.sha256(flatbuffer).hexdigest() != contract.tflite_sha256:
         raise ModelError(f"{path}: the model is damaged (its SHA-256 differs from its contract's); copy it again")
     return flatbuffer, contract
+
+
+def _read_maps(data: Mapping[str, Any]) -> dict[str, PiecewiseLinear]:
+    """The two maps that a contract and its ``detail`` have."""
+    return {
+        key: PiecewiseLinear(tuple(data[key]["x"]), tuple(data[key]["y"]))
+        for key in ("quality_calibration", "interval_half_width")
+    }
 
 
 def _with_digest(contract: ModelContract, digest: str) -> ModelContract:

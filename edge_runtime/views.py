@@ -15,7 +15,9 @@ from PIL import Image
 
 from edge_runtime.contract import ViewSpec
 
-__all__ = ["make_view"]
+__all__ = ["make_detail_view", "make_view"]
+
+_MAX_DETAIL_SHARE = 0.95  # a part that is larger shows hardly more than the whole does
 
 
 def make_view(
@@ -39,3 +41,28 @@ def make_view(
     if picture.size != size or box is not None:
         picture = picture.resize(size, resample, box=box, reducing_gap=1.0 if shrinks else None)
     return np.asarray(picture, dtype=np.uint8)
+
+
+def make_detail_view(
+    image: Image.Image | NDArray[np.uint8],
+    spec: ViewSpec,
+    share: float,
+    box: tuple[float, float, float, float] | None = None,
+) -> NDArray[np.uint8] | None:
+    """The middle of ``image``, as the model's input.
+
+    Args:
+        image, spec, box: as for :func:`make_view`.
+        share: of each side that is shown, 0-1; more, where fewer pixels than the view has would be left.
+
+    Returns:
+        As :func:`make_view`; None where the picture is too small to hold more detail than the view of the whole.
+    """
+    size = image.size if isinstance(image, Image.Image) else image.shape[1::-1]
+    left, top, right, bottom = box or (0.0, 0.0, float(size[0]), float(size[1]))
+    width, height = right - left, bottom - top
+    share = max(share, spec.width_px / width, spec.height_px / height)
+    if share > _MAX_DETAIL_SHARE:
+        return None
+    margin_x, margin_y = width * (1 - share) / 2, height * (1 - share) / 2
+    return make_view(image, spec, (left + margin_x, top + margin_y, right - margin_x, bottom - margin_y))

@@ -241,6 +241,7 @@ def test_the_contract_is_this_chains(chain: Chain) -> None:
         assert contract.category_labels == tuple(sorted(set(labels["category"].values())))
         assert contract.style_labels == tuple(sorted(set(labels["style"].values())))
         assert (contract.view.width_px, contract.view.height_px) == (chain.view_size_px,) * 2
+        assert contract.detail is not None and contract.detail.share == recipe["contract"]["detail_share"]
         manifest_digest = hashlib.sha256(chain.manifest.read_bytes()).hexdigest()
         assert contract.provenance["manifests"] == {"manifest.csv": manifest_digest}
     digests = {contract.tflite_sha256 for contract in contracts.values()}

@@ -10,8 +10,6 @@ many points a fault is worth, the model says itself: by its score of the photo w
 
 from __future__ import annotations
 
-import os
-from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from time import perf_counter
@@ -21,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.contract import unpack_model
-from edge_runtime.decode import decode
 from edge_runtime.errors import UsageError
 from edge_runtime.explain.explanation import Explanation
 from edge_runtime.explain.heat import compute_losses
@@ -34,7 +31,7 @@ from edge_runtime.explain.trials import FAULTS, find_changed_cells, make_trials
 from edge_runtime.frame import check_frame, make_frame_view
 from edge_runtime.gate.policy import Policy
 from edge_runtime.models import DEFAULT_MODEL, find_model, list_models
-from edge_runtime.result import ImageSize
+from edge_runtime.result import Score
 from edge_runtime.scorer import Photo, PhotoScorer
 from edge_runtime.views import make_view
 
@@ -135,15 +132,15 @@ class Explainer:
             raise UsageError(f"the budget is {budget_ms:g} ms; pass more than 0")
         if rounds < 1:
             raise UsageError(f"the number of rounds is {rounds}; pass 1 or more")
-        view, size, path = self._make_view(photo, color_order)
+        view, score = self._look(photo, color_order)
         with self._lock:
             started = perf_counter()
-            score = replace(self._scorer.score(view), image=size, path=path)
+            whole = self._scorer.score(view)
             trials = make_trials(view)
-            losses = compute_losses(score, [self._scorer.score(trial) for trial in trials])
+            losses = compute_losses(whole, [self._scorer.score(trial) for trial in trials])
             spoilt, stretch, made = self._find_spoilt(view, trials, started + budget_ms / 1e3, rounds)
             elapsed_ms = 1e3 * (perf_counter() - started)
-        # The photo and its trials were scored, and the photo and each patchwork were read.
+        # The view and its trials were scored, and the view and each patchwork were read.
         return Study(score, spoilt, stretch, losses, 1 + len(trials) + 1 + made, made == rounds, elapsed_ms)
 
     def close(self) -> None:
@@ -159,16 +156,15 @@ class Explainer:
     ) -> None:
         self.close()
 
-    def _make_view(self, photo: Photo, color_order: str) -> tuple[NDArray[np.uint8], ImageSize, str | None]:
-        """The model's view of a photo, which a scorer takes bit for bit, its own size and its path."""
+    def _look(self, photo: Photo, color_order: str) -> tuple[NDArray[np.uint8], Score]:
+        """The model's view of a photo, which a scorer takes bit for bit, and the photo's score."""
         spec = self._scorer.contract.view
         if isinstance(photo, np.ndarray):
             frame = check_frame(photo, color_order)
             view = make_frame_view(frame, spec, "bgr" if color_order == "bgr" else "rgb")
-            return np.ascontiguousarray(view), ImageSize(frame.shape[1], frame.shape[0]), None
-        decoded = decode(photo, spec)
-        path = os.fspath(photo) if isinstance(photo, (str, os.PathLike)) else None
-        return make_view(decoded.image, spec, decoded.box), ImageSize(decoded.width_px, decoded.height_px), path
+            return np.ascontiguousarray(view), self._scorer.score(photo, color_order)
+        score, decoded = self._scorer.score_and_decode(photo)
+        return make_view(decoded.image, spec, decoded.box), score
 
     def _find_spoilt(
         self, view: NDArray[np.uint8], trials: list[NDArray[np.uint8]], deadline: float, rounds: int

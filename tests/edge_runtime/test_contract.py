@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.contract import ModelContract, PiecewiseLinear, ViewSpec, pack_model, unpack_model
+from edge_runtime.contract import DetailSpec, ModelContract, PiecewiseLinear, ViewSpec, pack_model, unpack_model
 from edge_runtime.errors import ModelError
 
 FLATBUFFER = b"\x1c\0\0\0TFL3" + bytes(range(256)) * 8
@@ -105,6 +105,17 @@ def test_missing_field(contract: ModelContract) -> None:
     del document["view"]
     with pytest.raises(ModelError, match="malformed"):
         ModelContract.from_json(json.dumps(document))
+
+
+def test_a_second_look_comes_back_and_models_from_before_have_none(contract: ModelContract) -> None:
+    detail = DetailSpec(0.8, PiecewiseLinear((0.0, 1.0), (5.0, 95.0)), PiecewiseLinear((0.0,), (9.0,)))
+    assert ModelContract.from_json(replace(contract, detail=detail).to_json()).detail == detail
+    record = json.loads(replace(contract, schema=1).to_json())
+    del record["detail"]
+    assert ModelContract.from_json(json.dumps(record)).detail is None
+    record["detail"] = {"share": 0.8}
+    with pytest.raises(ModelError, match="malformed"):
+        ModelContract.from_json(json.dumps(record))
 
 
 def test_newer_schema(contract: ModelContract) -> None:

@@ -25,7 +25,7 @@ from edge_runtime import (
     ScoreFailure,
     UsageError,
 )
-from edge_runtime.contract import PiecewiseLinear, ViewSpec, pack_model, unpack_model
+from edge_runtime.contract import DetailSpec, PiecewiseLinear, ViewSpec, pack_model, unpack_model
 from edge_runtime.decode import TRANSPOSITIONS, decode
 from edge_runtime.interpreter import Interpreter
 from edge_runtime.models import DEFAULT_MODEL, find_model, list_models
@@ -205,7 +205,7 @@ def repacked(tmp_path: Path) -> Callable[..., Path]:
 def test_calibration_interval_band_and_labels_follow_the_contract(
     scorer: PhotoScorer, repacked: Callable[..., Path], photo: Image.Image
 ) -> None:
-    flat = {"interval_half_width": PiecewiseLinear((0.0,), (30.0,)), "band_limits": (40.0, 70.0)}
+    flat = {"interval_half_width": PiecewiseLinear((0.0,), (30.0,)), "band_limits": (40.0, 70.0), "detail": None}
     for constant, band, interval in ((95.0, "high", (65.0, 100.0)), (70.0, "high", (40.0, 100.0)),
                                      (69.9, "medium", (39.9, 99.9)), (40.0, "medium", (10.0, 70.0)),
                                      (10.0, "low", (0.0, 40.0)), (130.0, "high", (70.0, 100.0))):  # fmt: skip
@@ -254,7 +254,33 @@ def test_interpreter_gives_named_float_outputs(scorer: PhotoScorer, photo: Image
     }
     assert all(values.dtype == np.float32 for values in outputs.values())
     points = contract.quality_calibration(float(outputs["quality"].item()))
-    assert scorer.score(photo).quality == pytest.approx(min(max(points, 0.0), 100.0))
+    with PhotoScorer.default(is_quick=True) as quick:
+        assert quick.score(photo).quality == pytest.approx(min(max(points, 0.0), 100.0))
+
+
+def test_a_photo_is_looked_at_twice_and_its_quality_is_the_mean(
+    repacked: Callable[..., Path], photo: Image.Image
+) -> None:
+    flatbuffer, contract = unpack_model(find_model(DEFAULT_MODEL))
+    maps = PiecewiseLinear((0.0, 1.0), (0.0, 90.0)), PiecewiseLinear((0.0,), (7.0,))
+    interpreter = Interpreter(flatbuffer, num_threads=1)
+    width, height = photo.size
+    middle = photo.crop((width // 10, height // 10, width - width // 10, height - height // 10))
+    views = [make_view(each, contract.view) for each in (photo, middle)]
+    assert width % 10 == height % 10 == 0 and min(middle.size) >= max(views[0].shape)
+    raw = [float(interpreter.invoke(view)["quality"].item()) for view in views]
+    with PhotoScorer.from_file(repacked(detail=DetailSpec(0.8, *maps))) as scorer:
+        score = scorer.score(photo)
+        small = scorer.score(photo.resize((330, 330)))  # shows all that it holds in one view
+    assert score.quality == pytest.approx(90 * np.mean(raw), abs=0.6)  # resized from a part, not from a copy of it
+    assert abs(score.quality - 90 * raw[0]) > 0.1, "the middle must matter for this test to tell anything"
+    assert score.interval == pytest.approx((score.quality - 7.0, score.quality + 7.0))
+    with PhotoScorer.from_file(repacked(detail=None)) as once:
+        assert without_timings(once.score(photo.resize((330, 330)))) == without_timings(small)
+        attributes = once.score(photo).attributes
+    assert score.attributes == attributes
+    with PhotoScorer.from_file(repacked(detail=DetailSpec(0.8, *maps)), is_quick=True) as quick:
+        assert quick.score(photo).quality != score.quality
 
 
 def test_interpreter_refuses_another_view() -> None:

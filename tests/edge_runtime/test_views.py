@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from edge_runtime.contract import ViewSpec
-from edge_runtime.views import make_view
+from edge_runtime.views import make_detail_view, make_view
 
 SPEC = ViewSpec(width_px=320, height_px=256)
 
@@ -44,3 +44,32 @@ def test_stripes_finer_than_the_view_average_to_grey() -> None:
 def test_view_of_its_own_size_is_unchanged() -> None:
     frame = np.random.default_rng(2).integers(0, 256, (256, 320, 3), dtype=np.uint8)
     assert np.array_equal(make_view(frame, SPEC), frame)
+
+
+def test_a_detail_view_shows_the_middle(photo: Image.Image) -> None:
+    spec = ViewSpec(160, 160)
+    found = make_detail_view(photo, spec, 0.5)
+    expected = make_view(photo, spec, (160.0, 120.0, 480.0, 360.0))
+    assert found is not None
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(make_detail_view(np.asarray(photo), spec, 0.5), expected)
+
+
+def test_nothing_is_enlarged_to_look_closer(photo: Image.Image) -> None:
+    """480 rows hold 320 of a view in two thirds of them, not in half."""
+    spec = ViewSpec(320, 320)
+    found = make_detail_view(photo, spec, 0.5)
+    assert found is not None
+    box = (640 / 6, 80.0, 640 - 640 / 6, 400.0)
+    difference = found.astype(int) - make_view(photo, spec, box).astype(int)
+    assert np.abs(difference).max() <= 1
+    assert make_detail_view(photo, ViewSpec(464, 464), 0.5) is None, "a part of 464 of 480 rows shows no more than all"
+    assert make_detail_view(photo.resize((200, 150)), spec, 0.5) is None
+
+
+def test_a_detail_view_stays_inside_the_box_of_a_reduced_jpeg(photo: Image.Image) -> None:
+    spec = ViewSpec(160, 160)
+    box = (0.0, 0.0, 639.5, 479.25)
+    found = make_detail_view(photo, spec, 0.5, box)
+    inner = (639.5 / 4, 479.25 / 4, 639.5 * 3 / 4, 479.25 * 3 / 4)
+    np.testing.assert_array_equal(found, make_view(photo, spec, inner))

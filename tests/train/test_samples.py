@@ -77,7 +77,9 @@ def test_only_photos_to_train_on_are_degraded(photos: list[Photo]) -> None:
     split = {photo.file: ("train", "test", "validation")[i % 3] for i, photo in enumerate(photos)}
     samples = plan_samples(photos, split, CONFIG, 0)
     assert {sample.side for sample in samples if not sample.is_original} == {"train"}
-    assert [sample.photo for sample in samples if sample.is_original] == photos
+    wanted = [photo for photo in photos if split[photo.file] == "train" or photo.mos is not None]
+    assert [sample.photo for sample in samples if sample.is_original] == wanted
+    assert 0 < len(wanted) < len(photos)
 
 
 def test_photos_left_out_stay_on_the_test_part_only(photos: list[Photo]) -> None:

@@ -79,9 +79,10 @@ class Sample:
 def plan_samples(photos: Sequence[Photo], split: Mapping[str, str], config: SamplesConfig, seed: int) -> list[Sample]:
     """All originals, then the other views; those of one photo depend on the seed and the photo alone.
 
-    Only photos to train on have other views: they widen what is learnt, and nothing is measured on them.
+    Only photos to train on have other views: they widen what is learnt, and nothing is measured on them. Of the other
+    sides there are rated photos alone, for teacher and student are held against ratings.
     """
-    wanted = [photo for photo in photos if split[photo.file] == "test" or not _is_left_out(photo, config)]
+    wanted = [photo for photo in photos if _is_wanted(photo, split[photo.file], config)]
     limited = _limit(wanted, config.photo_limit, seed)
     samples = []
     for photo in limited:
@@ -166,6 +167,10 @@ def _crop(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint
         int(rng.integers(whole - part + 1)) for whole, part in zip(image.shape, (height_px, width_px), strict=False)
     )
     return image[top : top + height_px, left : left + width_px]
+
+
+def _is_wanted(photo: Photo, side: str, config: SamplesConfig) -> bool:
+    return (side == "train" or photo.mos is not None) and (side == "test" or not _is_left_out(photo, config))
 
 
 def _is_left_out(photo: Photo, config: SamplesConfig) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -58,12 +58,16 @@ class Answers:
         return Answers(self.config, self.keys[rows], outputs, self.known[rows], self.hints[rows])
 
     def save(self, path: Path) -> None:
-        """Writes a compressed ``.npz``: quality and attributes to half precision, the rest to 8 bits."""
+        """Writes a compressed ``.npz``: quality and attributes to half precision, the rest to 8 bits.
+
+        Of the backbones' weights it says the files' names, not where they lay.
+        """
+        backbones = tuple(replace(entry, weights=Path(entry.weights).name) for entry in self.config.backbones)
         low, high = self.hints.min(axis=0), self.hints.max(axis=0)
         spread = np.maximum(high - low, 1e-9)
         np.savez_compressed(
             path,
-            config=json.dumps(asdict(self.config)),
+            config=json.dumps(asdict(replace(self.config, backbones=backbones))),
             keys=self.keys,
             quality=self.outputs["quality"].astype(np.float16),
             attributes=self.outputs["attributes"].astype(np.float16),
