@@ -186,7 +186,7 @@ def measure_end_to_end(model: Path, source: Image.Image, plan: TurnPlan, num_thr
                 values.append(getattr(timings, f"{stage}_ms"))
 
         measures = {
-            "decode_alone": build_measure(lambda: decode_photo(jpeg, scorer.contract.view)),
+            "decode_alone": build_measure(lambda: decode_photo(jpeg, scorer.decode_view)),
             "full_decode": build_measure(lambda: _decode_in_full(jpeg)),
             "photo_total": build_measure(lambda: score(jpeg, photo_stages)),
             "frame_total": build_measure(lambda: score(frame, frame_stages)),
@@ -232,7 +232,7 @@ def measure_verdicts(
                     raise UsageError(f"Pillow cannot write {name} here ({error}); leave it out of --formats") from error
                 measures = {
                     "verdict": build_measure(partial(_decide, scorer, photo, policy), clock),
-                    "decode": build_measure(partial(decode_photo, photo, scorer.contract.view), clock),
+                    "decode": build_measure(partial(decode_photo, photo, scorer.decode_view), clock),
                 }
                 rounds = interleave_rounds(measures, plan)
                 described = {"megapixels": size, "format": name, "bytes": len(photo)}

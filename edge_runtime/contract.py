@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from edge_runtime.errors import ModelError
 
 __all__ = [
     "ATTRIBUTE_NAMES",
+    "DETAIL_SURPLUS",
     "DetailSpec",
     "ModelContract",
     "PiecewiseLinear",
@@ -31,6 +33,10 @@ __all__ = [
 SCHEMA_VERSION = 2  # from 2 on there may be ``detail``
 MEMBER_NAME = "photogate/contract.json"
 TFLITE_IDENTIFIER = b"TFL3"  # bytes 4-8 of every TFLite flatbuffer
+
+# The part that a second look shows has so many times the columns and rows of its view, or the look is left out: pixels
+# that are not averaged look unsharp. At 320 for 320 validation photos scored 11 points less, at 352 they did not.
+DETAIL_SURPLUS = 1.1
 
 ATTRIBUTE_NAMES = ("sharpness", "noise", "exposure", "color", "composition")
 
@@ -74,7 +80,7 @@ class DetailSpec:
     of the whole has lost. Quality is then the mean of both looks, with maps of its own.
 
     Attributes:
-        share: of each side that the second view shows, 0-1; more where the picture would otherwise be enlarged.
+        share: of each side that the second view shows, 0-1.
         quality_calibration, interval_half_width: as those of the contract, for the mean.
     """
 
@@ -115,6 +121,18 @@ class ModelContract:
     schema: int = SCHEMA_VERSION
     provenance: Mapping[str, Any] = field(default_factory=dict)
     detail: DetailSpec | None = None
+
+    @property
+    def decode_view(self) -> ViewSpec:
+        """The size that a photo must not be decoded below: that of the view, or what a second look needs."""
+        if self.detail is None:
+            return self.view
+        factor = DETAIL_SURPLUS / self.detail.share
+        return replace(
+            self.view,
+            width_px=math.ceil(self.view.width_px * factor),
+            height_px=math.ceil(self.view.height_px * factor),
+        )
 
     def to_json(self) -> str:
         """The contract as JSON with sorted keys, so that equal contracts are equal bytes."""
@@ -202,6 +220,4 @@ def _read_maps(data: Mapping[str, Any]) -> dict[str, PiecewiseLinear]:
 
 
 def _with_digest(contract: ModelContract, digest: str) -> ModelContract:
-    from dataclasses import replace
-
     return replace(contract, tflite_sha256=digest)

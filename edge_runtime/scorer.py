@@ -37,6 +37,7 @@ class PhotoScorer:
 
     Attributes:
         contract: what the model file says about itself.
+        decode_view: the size that photos are decoded for.
         runtime_name: the interpreter, e.g. "ai-edge-litert 2.3.0".
     """
 
@@ -52,6 +53,7 @@ class PhotoScorer:
         """
         self.contract = contract
         self._detail = None if is_quick else contract.detail
+        self.decode_view = contract.view if is_quick else contract.decode_view
         self._interpreter: Interpreter | None = Interpreter(flatbuffer, num_threads)
         self._lock = Lock()
         self.runtime_name = self._interpreter.runtime_name
@@ -116,7 +118,7 @@ class PhotoScorer:
         """Scores a photo that was decoded already, for those who want its picture, too: decoding takes longest.
 
         Args:
-            photo: from :func:`edge_runtime.decode.decode`, with this model's ``contract.view``: of a JPEG decoded in
+            photo: from :func:`edge_runtime.decode.decode`, with this scorer's ``decode_view``: of a JPEG decoded in
                 another size the score may differ a little.
             path: where it came from.
             started: ``time.perf_counter()`` before it was decoded; None: decoding counts as no time.
@@ -140,7 +142,7 @@ class PhotoScorer:
             rgb = photo if color_order == "rgb" else np.ascontiguousarray(photo[..., ::-1])
             return score, DecodedPhoto(Image.fromarray(rgb), score.image.width_px, score.image.height_px)
         started = perf_counter()
-        decoded = decode(photo, self.contract.view)
+        decoded = decode(photo, self.decode_view)
         path = os.fspath(photo) if isinstance(photo, (str, os.PathLike)) else None
         return self.score_decoded(decoded, path=path, started=started), decoded
 

@@ -13,11 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge_runtime.contract import ViewSpec
+from edge_runtime.contract import DETAIL_SURPLUS, ViewSpec
 
 __all__ = ["make_detail_view", "make_view"]
-
-_MAX_DETAIL_SHARE = 0.95  # a part that is larger shows hardly more than the whole does
 
 
 def make_view(
@@ -53,16 +51,15 @@ def make_detail_view(
 
     Args:
         image, spec, box: as for :func:`make_view`.
-        share: of each side that is shown, 0-1; more, where fewer pixels than the view has would be left.
+        share: of each side that is shown, 0-1.
 
     Returns:
-        As :func:`make_view`; None where the picture is too small to hold more detail than the view of the whole.
+        As :func:`make_view`; None where that part has too few pixels (``DETAIL_SURPLUS``).
     """
     size = image.size if isinstance(image, Image.Image) else image.shape[1::-1]
     left, top, right, bottom = box or (0.0, 0.0, float(size[0]), float(size[1]))
     width, height = right - left, bottom - top
-    share = max(share, spec.width_px / width, spec.height_px / height)
-    if share > _MAX_DETAIL_SHARE:
+    if min(width * share / spec.width_px, height * share / spec.height_px) < DETAIL_SURPLUS:
         return None
     margin_x, margin_y = width * (1 - share) / 2, height * (1 - share) / 2
     return make_view(image, spec, (left + margin_x, top + margin_y, right - margin_x, bottom - margin_y))

@@ -146,7 +146,8 @@ class StudentConfig:
 
 @dataclass(frozen=True)
 class FitConfig:
-    """One training run. ``epoch_samples`` 0 means all; ``patience`` counts epochs without a better validation SRCC."""
+    """One training run. ``epochs`` 0: the weights stay as they come in. ``epoch_samples`` 0 means all; ``patience``
+    counts epochs without a better validation SRCC."""
 
     epochs: int = 10
     batch_size: int = 32
@@ -159,7 +160,7 @@ class FitConfig:
     def __post_init__(self) -> None:
         check_ranges(
             self,
-            epochs=(1, math.inf),
+            epochs=(0, math.inf),
             batch_size=(1, math.inf),
             learning_rate=(0, math.inf),
             warmup_share=(0, 1),

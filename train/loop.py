@@ -79,6 +79,8 @@ def fit(
     Returns:
         The log, one dict an epoch.
     """
+    if not config.epochs:
+        return []
     total = steps * config.epochs
     warmup = max(1, int(total * config.warmup_share))
     schedule = api.optimizers.schedules.CosineDecay(

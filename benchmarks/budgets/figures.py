@@ -75,7 +75,7 @@ def _measure_verdict_over_decode(subject: Subject) -> Reading:
     jpeg, policy = build_large_jpeg(load_source_photo(EXAMPLES)), load_policy()
     with PhotoScorer.from_file(subject.int8) as scorer:
         verdict = _build_measure(lambda: evaluate(scorer.score(jpeg), policy))
-        decode = _build_measure(lambda: decode_photo(jpeg, scorer.contract.view))
+        decode = _build_measure(lambda: decode_photo(jpeg, scorer.decode_view))
         return _compare(verdict, decode, TurnPlan(rounds=24 * subject.effort))
 
 

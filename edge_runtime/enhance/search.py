@@ -85,7 +85,7 @@ class Search:
                     if self._is_better(start.score, parent, Candidate(chain, score), operation):
                         grown.append(Candidate(chain, score))
             beam = self._choose(grown)
-            found += beam
+            found += [each for each in beam if not find_loss(start.score, each.score, each.operations)]
             if not beam:
                 break
         return sorted(found, key=lambda candidate: -self._rank(candidate))
@@ -123,10 +123,10 @@ class Search:
 
         Without the second, the model is easily pleased: nearly any photo scores higher with more contrast.
         """
+        if _corrects_plain_cast(operation):  # which may darken the picture: a further step can make that good
+            return grown.score.quality >= parent.score.quality - MAX_CAST_COST
         if find_loss(start, grown.score, grown.operations):
             return False
-        if _corrects_plain_cast(operation):
-            return grown.score.quality >= parent.score.quality - MAX_CAST_COST
         if grown.score.quality < parent.score.quality + MIN_STEP:
             return False
         reached, had = (_read(score.attributes, operation.aim) for score in (grown.score, parent.score))

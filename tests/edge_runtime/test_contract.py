@@ -118,6 +118,13 @@ def test_a_second_look_comes_back_and_models_from_before_have_none(contract: Mod
         ModelContract.from_json(json.dumps(record))
 
 
+def test_photos_are_decoded_large_enough_for_the_second_look(contract: ModelContract) -> None:
+    assert replace(contract, detail=None).decode_view == contract.view
+    detail = DetailSpec(0.8, contract.quality_calibration, contract.interval_half_width)
+    wide = replace(contract, view=ViewSpec(320, 240), detail=detail)
+    assert wide.decode_view == ViewSpec(440, 330)  # 1.1 / 0.8 times the view
+
+
 def test_newer_schema(contract: ModelContract) -> None:
     with pytest.raises(ModelError, match="upgrade photogate"):
         ModelContract.from_json(replace(contract, schema=99).to_json())

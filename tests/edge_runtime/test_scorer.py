@@ -78,7 +78,7 @@ def test_path_bytes_image_and_frame_get_one_score(scorer: PhotoScorer, photo: Im
 def test_decoded_photo_scores_like_its_file(scorer: PhotoScorer, photo: Image.Image, tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     photo.resize((1301, 977)).save(path, quality=92)  # no multiple of the reduced scale
-    decoded = decode(path, scorer.contract.view)
+    decoded = decode(path, scorer.decode_view)
     whole, parts = scorer.score(path), scorer.score_decoded(decoded, path=str(path))
     assert dataclasses.replace(parts, timings=whole.timings) == whole
     assert whole.image == ImageSize(1301, 977)

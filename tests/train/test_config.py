@@ -96,7 +96,7 @@ def test_a_wrong_type_names_place_and_value(data: dict[str, Any], message: str) 
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"fit": {"epochs": 0}}, r"t\.toml: fit: epochs is 0: it must be 1 or more"),
+        ({"fit": {"epochs": -1}}, r"t\.toml: fit: epochs is -1: it must be 0 or more"),
         ({"fit": {"batch_size": -4}}, r"batch_size is -4"),
         ({"fit": {"learning_rate": float("nan")}}, r"learning_rate is nan"),
         ({"fit": {"warmup_share": 1.1}}, r"warmup_share is 1\.1: it must be from 0 to 1"),

@@ -108,7 +108,7 @@ def test_a_missing_shard_is_named(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("none.npz", None, "there is no such weights file"),
-        ("w.pth", b"x", "weights come as"),
+        ("w.bin", b"x", "weights come as"),
         ("model.json", b"{", "do not fit tiny"),
         ("model.json", b"{}", "do not fit tiny"),
         ("w.npz", b"no archive", "do not fit tiny"),
