@@ -35,7 +35,8 @@ def convert_int8(model: tf_keras.Model, views: np.ndarray) -> bytes:
     """Full int8: per-channel weights, uint8 input, int8 outputs.
 
     Args:
-        model: a deploy-form student, plain (post-training quantisation) or with fake-quantisation nodes (QAT).
+        model: a deploy-form student, with fake-quantisation nodes (``compress.qat.wrap_for_qat``), trained or not, or
+            plain; the ranges of a plain one are least and largest values.
         views: (n, height, width, 3) uint8, the representative dataset. QAT models need it too, or tensors without a
             fake-quantisation node stay float.
     """

@@ -88,6 +88,10 @@ class DetailSpec:
     quality_calibration: PiecewiseLinear
     interval_half_width: PiecewiseLinear
 
+    def __post_init__(self) -> None:
+        if not 0 < self.share < 1:
+            raise ValueError(f"a second look shows a share of {self.share:g} of the sides: it must lie between 0 and 1")
+
 
 @dataclass(frozen=True)
 class ModelContract:
@@ -102,7 +106,7 @@ class ModelContract:
         category_labels, style_labels: in the order of the logits; a best probability under ``unknown_below`` reads
             "unknown".
         precision: "int8", "float32" ...
-        detail: how photos are looked at a second time; None: they are not. Frames never are.
+        detail: how photos are looked at a second time; None: they are not.
         tflite_sha256: digest of the flatbuffer, which is the file without the appended archive.
     """
 

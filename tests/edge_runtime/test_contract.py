@@ -113,9 +113,10 @@ def test_a_second_look_comes_back_and_models_from_before_have_none(contract: Mod
     record = json.loads(replace(contract, schema=1).to_json())
     del record["detail"]
     assert ModelContract.from_json(json.dumps(record)).detail is None
-    record["detail"] = {"share": 0.8}
-    with pytest.raises(ModelError, match="malformed"):
-        ModelContract.from_json(json.dumps(record))
+    broken = json.loads(replace(contract, detail=detail).to_json())["detail"]
+    for wrong in ({"share": 0.8}, {**broken, "share": 0}, {**broken, "share": "all"}, "twice"):
+        with pytest.raises(ModelError, match="malformed"):
+            ModelContract.from_json(json.dumps({**record, "detail": wrong}))
 
 
 def test_photos_are_decoded_large_enough_for_the_second_look(contract: ModelContract) -> None:
