@@ -24,7 +24,14 @@ from compress.prune import compute_sparsity, find_prunable, prune_student
 from compress.qat import fine_tune_quantized, wrap_for_qat
 from compress.recipe import Recipe
 from compress.rounding import round_kernels
-from edge_runtime.contract import DetailSpec, ModelContract, PiecewiseLinear, ViewSpec, pack_model
+from edge_runtime.contract import (
+    DetailSpec,
+    ModelContract,
+    PiecewiseLinear,
+    ViewSpec,
+    compute_decode_view,
+    pack_model,
+)
 from edge_runtime.decode import decode_photo
 from edge_runtime.interpreter import Interpreter
 from edge_runtime.views import make_detail_view
@@ -233,7 +240,7 @@ def _fit_detail(job: _Job, flatbuffer: bytes, raw: NDArray[np.float64], mos: NDA
     interpreter = Interpreter(flatbuffer, num_threads=2)
     mean = raw.copy()
     for row, file in enumerate(track(files, "details", total=len(files))):
-        decoded = decode_photo(photos[file].path, spec)
+        decoded = decode_photo(photos[file].path, compute_decode_view(spec, share))  # as the runtime will
         view = make_detail_view(decoded.image, spec, share, decoded.box)
         if view is not None:
             mean[row] = (raw[row] + float(interpreter.invoke(view)["quality"].item())) / 2

@@ -26,6 +26,7 @@ __all__ = [
     "ModelContract",
     "PiecewiseLinear",
     "ViewSpec",
+    "compute_decode_view",
     "pack_model",
     "unpack_model",
 ]
@@ -129,14 +130,7 @@ class ModelContract:
     @property
     def decode_view(self) -> ViewSpec:
         """The size that a photo must not be decoded below: that of the view, or what a second look needs."""
-        if self.detail is None:
-            return self.view
-        factor = DETAIL_SURPLUS / self.detail.share
-        return replace(
-            self.view,
-            width_px=math.ceil(self.view.width_px * factor),
-            height_px=math.ceil(self.view.height_px * factor),
-        )
+        return self.view if self.detail is None else compute_decode_view(self.view, self.detail.share)
 
     def to_json(self) -> str:
         """The contract as JSON with sorted keys, so that equal contracts are equal bytes."""
@@ -172,6 +166,12 @@ class ModelContract:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"the model's contract is malformed: {error!r}; export the model again") from error
+
+
+def compute_decode_view(view: ViewSpec, share: float) -> ViewSpec:
+    """The size that a photo must not be decoded below for a second look at ``share`` of its sides."""
+    factor = DETAIL_SURPLUS / share
+    return replace(view, width_px=math.ceil(view.width_px * factor), height_px=math.ceil(view.height_px * factor))
 
 
 def pack_model(flatbuffer: bytes, contract: ModelContract) -> bytes:

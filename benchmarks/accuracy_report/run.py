@@ -243,7 +243,7 @@ def _find_worst(rated: Sequence[ScoredPhoto], key: str) -> list[dict[str, Any]]:
 
 def _describe(row: Row, scorers: Mapping[str, PhotoScorer]) -> dict[str, Any]:
     scorer = scorers.get(row.key)
-    view = scorer.decode_view if scorer is not None else None
+    view = scorer.contract.view if scorer is not None else None
     is_file = row.path is not None and row.path.is_file()
     return {
         "key": row.key,
