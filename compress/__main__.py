@@ -29,6 +29,12 @@ def _run(arguments: argparse.Namespace) -> None:
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 
+def _recalibrate(arguments: argparse.Namespace) -> None:
+    from compress.recalibrate import recalibrate
+
+    print(recalibrate(arguments.artifact, arguments.recipe, arguments.labels, arguments.out, force=arguments.force))
+
+
 def _validate(arguments: argparse.Namespace) -> None:
     from compress.validate import format_report, validate
 
@@ -45,6 +51,13 @@ def _build_parser() -> argparse.ArgumentParser:
     run.add_argument("--out", type=Path, required=True, help="artifact folder to make; an unfinished one is resumed")
     run.add_argument("--force", action="store_true", help="replace what --out holds")
     run.set_defaults(run=_run)
+    recalibrate = stages.add_parser("recalibrate", help="the models of an artifact with a contract made anew")
+    recalibrate.add_argument("artifact", type=Path, help="artifact of python -m compress run")
+    recalibrate.add_argument("--recipe", type=Path, required=True, help="differs from the artifact's in [contract]")
+    recalibrate.add_argument("--labels", type=Path, required=True, help="artifact of python -m train label")
+    recalibrate.add_argument("--out", type=Path, required=True, help="artifact folder to make")
+    recalibrate.add_argument("--force", action="store_true", help="replace what --out holds")
+    recalibrate.set_defaults(run=_recalibrate)
     validate = stages.add_parser("validate", help="float against int8, both through the runtime; writes parity.json")
     validate.add_argument("artifact", type=Path, help="artifact of python -m compress run")
     validate.add_argument(

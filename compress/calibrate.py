@@ -17,13 +17,14 @@ _MINIMUM_PER_BIN = 30
 
 
 def fit_calibration(raw: NDArray[np.floating[Any]], mos: NDArray[np.floating[Any]]) -> PiecewiseLinear:
-    """A straight line, least squares, from raw quality 0-1 to points, cut off at 0 and 100.
+    """A straight line, least squares, from raw quality to points, cut off at 0 and 100.
 
     A line and no more: it repairs the shrinkage to the mean that dropout and small data bring, and cannot invent
-    differences; ranks stay as they are. Constant ratings, constant or contrary predictions leave it at 0-100.
+    differences; ranks stay as they are. Constant ratings, constant or contrary predictions leave it at 0-100. Where
+    deductions for faults lead below a raw quality of 0, the line goes on.
 
     Args:
-        raw: (n,) the model's quality, 0-1.
+        raw: (n,) raw quality, 1 at most.
         mos: (n,) mean opinion scores, 0-1.
     """
     identity = PiecewiseLinear((0.0, 1.0), (0.0, 100.0))
@@ -32,8 +33,7 @@ def fit_calibration(raw: NDArray[np.floating[Any]], mos: NDArray[np.floating[Any
     slope, offset = np.polyfit(raw, 100 * mos, 1)
     if slope <= 0:
         return identity
-    knots = {0.0, 1.0}
-    knots |= {x for x in ((0 - offset) / slope, (100 - offset) / slope) if 0 < x < 1}
+    knots = {0.0, 1.0} | {x for x in ((0 - offset) / slope, (100 - offset) / slope) if x < 1}
     xs = tuple(sorted(float(x) for x in knots))
     return PiecewiseLinear(xs, tuple(round(float(np.clip(slope * x + offset, 0, 100)), 6) for x in xs))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from edge_runtime.contract import ATTRIBUTE_NAMES
 from edge_runtime.errors import UsageError
 from train.config import check_ranges
 
@@ -67,16 +68,23 @@ class QuantizeConfig:
 @dataclass(frozen=True)
 class ContractConfig:
     """What the model file says of itself; bands in points, ``unknown_below`` a probability, ``detail_share`` the share
-    of a photo's sides that a second view shows (0: there is none)."""
+    of a photo's sides that a second view shows (0: there is none), ``deductions`` what the worst fault of an attribute
+    takes off the raw quality, which ends at 1 (see :mod:`edge_runtime.quality`)."""
 
     version: str = "0.1.0"
     interval_coverage: float = 0.9
     band_limits: tuple[float, float] = (45.0, 65.0)
     unknown_below: float = 0.45
     detail_share: float = 0.0
+    deductions: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_ranges(self, interval_coverage=(0.01, 0.99), unknown_below=(0, 1), detail_share=(0, 0.95))
+        for name, most in self.deductions.items():
+            if name not in ATTRIBUTE_NAMES or not 0 <= most <= 1:
+                raise UsageError(
+                    f"deductions: {name} = {most:g}: it must be one of {', '.join(ATTRIBUTE_NAMES)}, and from 0 to 1"
+                )
         low, high = self.band_limits
         if not 0 <= low <= high <= 100:
             raise UsageError(

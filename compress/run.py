@@ -14,7 +14,7 @@ import tensorflow as tf
 import tf_keras
 from numpy.typing import NDArray
 
-from compress.calibrate import fit_calibration, fit_interval
+from compress.contract import build_contract
 from compress.convert import convert_float, convert_int8
 from compress.equalize import equalize_squeeze_excite
 from compress.files import MODEL_ENDINGS
@@ -24,20 +24,10 @@ from compress.prune import compute_sparsity, find_prunable, prune_student
 from compress.qat import fine_tune_quantized, wrap_for_qat
 from compress.recipe import Recipe
 from compress.rounding import round_kernels
-from edge_runtime.contract import (
-    DetailSpec,
-    ModelContract,
-    PiecewiseLinear,
-    ViewSpec,
-    compute_decode_view,
-    pack_model,
-)
-from edge_runtime.decode import decode_photo
+from edge_runtime.contract import ViewSpec, pack_model
 from edge_runtime.interpreter import Interpreter
-from edge_runtime.views import make_detail_view
 from train.artifact import compute_digests, finish_artifact, open_artifact, read_provenance, write_json
 from train.config import DistilConfig, FitConfig, LossConfig, load_config, parse_config
-from train.data.manifest import load_manifests
 from train.data.pipeline import build_pipeline
 from train.loop import Validation
 from train.models.student import StudentSpec
@@ -136,9 +126,15 @@ def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | No
     scores = {name: _compute_agreement(values, validation, raw["pruned"]) for name, values in raw.items()}
     chosen = _choose(recipe.quantize.method, scores)
 
-    maps = _fit_maps(raw[chosen], validation.mos, recipe.contract.interval_coverage)
-    detail = _fit_detail(job, models[chosen], raw[chosen], validation.mos)
-    contract = _build_contract(job, config.name, maps, detail, sparsity, provenance)
+    facts = {
+        "recipe": recipe.name,
+        "sparsity": round(sparsity, 4),
+        "labels_sha256": provenance["inputs"].get("labels.npz", ""),
+        "manifests": compute_digests([Path(path) for path in labelled.manifests]),
+        "revision": provenance["revision"],
+    }
+    view = ViewSpec(spec.input_size_px, spec.input_size_px)
+    contract = build_contract(models[chosen], recipe.contract, labelled, view, config.name, facts)
     for kind, ending in MODEL_ENDINGS.items():
         flatbuffer = models[chosen if kind == "int8" else kind]
         packed = pack_model(flatbuffer, replace(contract, precision="int8" if kind == "int8" else "float32"))
@@ -221,32 +217,6 @@ def _compute_agreement(
     }
 
 
-def _fit_maps(
-    raw: NDArray[np.float64], mos: NDArray[np.float32], coverage: float
-) -> tuple[PiecewiseLinear, PiecewiseLinear]:
-    """From raw quality (n,) to points, and from points to the half-width of the interval."""
-    calibration = fit_calibration(raw, mos)
-    return calibration, fit_interval(np.array([calibration(value) for value in raw]), mos, coverage)
-
-
-def _fit_detail(job: _Job, flatbuffer: bytes, raw: NDArray[np.float64], mos: NDArray[np.float32]) -> DetailSpec | None:
-    """The second look at photos that the recipe asks for, its maps fitted on the validation photos."""
-    share = job.recipe.contract.detail_share
-    if not share:
-        return None
-    photos = {photo.file: photo for photo in load_manifests(job.labels.manifests)}
-    files = job.labels.files[job.labels.select_rated("validation")]
-    spec = ViewSpec(job.spec.input_size_px, job.spec.input_size_px)
-    interpreter = Interpreter(flatbuffer, num_threads=2)
-    mean = raw.copy()
-    for row, file in enumerate(track(files, "details", total=len(files))):
-        decoded = decode_photo(photos[file].path, compute_decode_view(spec, share))  # as the runtime will
-        view = make_detail_view(decoded.image, spec, share, decoded.box)
-        if view is not None:
-            mean[row] = (raw[row] + float(interpreter.invoke(view)["quality"].item())) / 2
-    return DetailSpec(share, *_fit_maps(mean, mos, job.recipe.contract.interval_coverage))
-
-
 def _choose(method: str, scores: dict[str, dict[str, float]]) -> str:
     if method != "best":
         return method
@@ -254,35 +224,3 @@ def _choose(method: str, scores: dict[str, dict[str, float]]) -> str:
     if abs(ptq["srcc"] - qat["srcc"]) > _TIE_SRCC:
         return "ptq" if ptq["srcc"] > qat["srcc"] else "qat"
     return min(("ptq", "qat"), key=lambda name: scores[name]["p99_difference_points"])
-
-
-def _build_contract(
-    job: _Job,
-    name: str,
-    maps: tuple[PiecewiseLinear, PiecewiseLinear],
-    detail: DetailSpec | None,
-    sparsity: float,
-    provenance: dict[str, Any],
-) -> ModelContract:
-    entry = job.recipe.contract
-    return ModelContract(
-        name=name,
-        version=entry.version,
-        view=ViewSpec(job.spec.input_size_px, job.spec.input_size_px),
-        quality_calibration=maps[0],
-        interval_half_width=maps[1],
-        interval_coverage=entry.interval_coverage,
-        band_limits=entry.band_limits,
-        category_labels=job.spec.category_labels,
-        style_labels=job.spec.style_labels,
-        unknown_below=entry.unknown_below,
-        precision="",
-        detail=detail,
-        provenance={
-            "recipe": job.recipe.name,
-            "sparsity": round(sparsity, 4),
-            "labels_sha256": provenance["inputs"].get("labels.npz", ""),
-            "manifests": compute_digests([Path(path) for path in job.labels.manifests]),
-            "revision": provenance["revision"],
-        },
-    )

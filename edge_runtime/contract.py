@@ -31,7 +31,7 @@ __all__ = [
     "unpack_model",
 ]
 
-SCHEMA_VERSION = 2  # from 2 on there may be ``detail``
+SCHEMA_VERSION = 3  # from 2 on there may be ``detail``, from 3 on ``deductions``
 MEMBER_NAME = "photogate/contract.json"
 TFLITE_IDENTIFIER = b"TFL3"  # bytes 4-8 of every TFLite flatbuffer
 
@@ -101,13 +101,14 @@ class ModelContract:
     Attributes:
         name, version: of the model, not of the package.
         view: what the model's input ``image`` (1, height, width, 3) uint8 is.
-        quality_calibration: raw quality (0-1, the head's sigmoid) → points (0-100).
+        quality_calibration: raw quality (see :func:`edge_runtime.quality.compute_raw_quality`) → points (0-100).
         interval_half_width: points → half-width of the interval, in points, at ``interval_coverage``.
         band_limits: (below this is "low", from this on is "high"), in points.
         category_labels, style_labels: in the order of the logits; a best probability under ``unknown_below`` reads
             "unknown".
         precision: "int8", "float32" ...
         detail: how photos are looked at a second time; None: they are not.
+        deductions: by attribute, what the worst fault of its kind takes off the raw quality.
         tflite_sha256: digest of the flatbuffer, which is the file without the appended archive.
     """
 
@@ -126,6 +127,7 @@ class ModelContract:
     schema: int = SCHEMA_VERSION
     provenance: Mapping[str, Any] = field(default_factory=dict)
     detail: DetailSpec | None = None
+    deductions: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def decode_view(self) -> ViewSpec:
@@ -158,13 +160,14 @@ class ModelContract:
                     **data,
                     **_read_maps(data),
                     "detail": detail and DetailSpec(float(detail["share"]), **_read_maps(detail)),
+                    "deductions": _read_deductions(data.get("deductions", {})),
                     "view": ViewSpec(**data["view"]),
                     "band_limits": (float(low), float(high)),
                     "category_labels": tuple(data["category_labels"]),
                     "style_labels": tuple(data["style_labels"]),
                 }
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ModelError(f"the model's contract is malformed: {error!r}; export the model again") from error
 
 
@@ -221,6 +224,14 @@ def _read_maps(data: Mapping[str, Any]) -> dict[str, PiecewiseLinear]:
         key: PiecewiseLinear(tuple(data[key]["x"]), tuple(data[key]["y"]))
         for key in ("quality_calibration", "interval_half_width")
     }
+
+
+def _read_deductions(data: Mapping[str, Any]) -> dict[str, float]:
+    deductions = {name: float(value) for name, value in data.items()}
+    for name, value in deductions.items():
+        if name not in ATTRIBUTE_NAMES or not 0 <= value <= 1:
+            raise ValueError(f"a deduction of {value:g} for {name}: it is for an attribute, and lies between 0 and 1")
+    return deductions
 
 
 def _with_digest(contract: ModelContract, digest: str) -> ModelContract:

@@ -20,6 +20,7 @@ from edge_runtime.errors import InputError, ModelError, UsageError
 from edge_runtime.frame import check_frame, make_frame_view
 from edge_runtime.interpreter import Interpreter
 from edge_runtime.models import DEFAULT_MODEL, find_model
+from edge_runtime.quality import compute_raw_quality
 from edge_runtime.result import Attributes, Band, ImageSize, Label, ModelInfo, Score, ScoreFailure, Timings
 from edge_runtime.views import make_detail_view, make_view
 
@@ -222,7 +223,7 @@ class PhotoScorer:
     ) -> Score:
         contract = self.contract
         maps = self._detail if details and self._detail is not None else contract
-        raw = sum(float(looked["quality"].item()) for looked in (outputs, *details)) / (1 + len(details))
+        raw = compute_raw_quality((outputs, *details), contract.deductions)
         quality = min(max(maps.quality_calibration(raw), 0.0), 100.0)
         half_width = maps.interval_half_width(quality)
         low_limit, high_limit = contract.band_limits

@@ -318,6 +318,29 @@ def test_the_benchmark_measured_every_step(chain: Chain) -> None:
         assert len(np.unique(pixels, axis=0)) > 10, "an empty picture"
 
 
+def test_a_model_gets_another_contract_without_being_compressed_again(chain: Chain, tmp_path: Path) -> None:
+    text = (chain.checkout / RECIPE).read_text(encoding="utf-8")
+    recipe, out = tmp_path / "smoke.toml", tmp_path / "recalibrated"
+    recipe.write_text(text.replace('"0.0.0"', '"0.0.1"') + "\n[contract.deductions]\nnoise = 0.5\n", encoding="utf-8")
+    command = ["compress", "recalibrate", str(chain.folder / "compress"), "--labels", str(chain.folder / "label")]
+    before = digest_files(chain.folder / "compress")
+    result = chain.run([*command, "--recipe", str(recipe), "--out", str(out)])
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert digest_files(chain.folder / "compress") == before
+    for kind in SUFFIXES:
+        flatbuffer, contract = unpack_model(out / chain.find_model(kind).name)
+        old_flatbuffer, old = unpack_model(chain.find_model(kind))
+        assert flatbuffer == old_flatbuffer and contract.precision == old.precision
+        assert (contract.version, contract.deductions) == ("0.0.1", {"noise": 0.5})
+        assert contract.quality_calibration != old.quality_calibration and contract.provenance == old.provenance
+    assert chain.run(["compress", "validate", str(out)]).returncode == 0
+
+    recipe.write_text(text.replace("final_sparsity = 0.5", "final_sparsity = 0.4"), encoding="utf-8")
+    result = chain.run([*command, "--recipe", str(recipe), "--out", str(tmp_path / "other")])
+    assert result.returncode == 2 and "smoke.toml: prune is not what" in result.stderr
+    assert not (tmp_path / "other").exists()
+
+
 def test_another_seed_makes_another_teacher(chain: Chain, tmp_path: Path) -> None:
     text = (chain.checkout / TEACHER_CONFIG).read_text(encoding="utf-8")
     config = tmp_path / "teacher.toml"

@@ -13,7 +13,7 @@ import pytest
 
 import compress.__main__ as cli
 
-STAGES = ("run", "validate")
+STAGES = ("run", "recalibrate", "validate")
 HEAVY = ("tensorflow", "keras", "tf_keras", "tensorflow_model_optimization", "cv2", "scipy")
 RECIPE = 'name = "r"\n'
 
@@ -32,7 +32,12 @@ def test_help_comes_without_loading_what_compressing_needs(checkout: Path, stage
     loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in result.stderr.splitlines()}
     assert "argparse" in loaded
     assert loaded.isdisjoint(HEAVY)
-    expected = {None: STAGES, "run": ("--recipe", "--student", "--out", "--force"), "validate": ("--data", "--part")}
+    expected = {
+        None: STAGES,
+        "run": ("--recipe", "--student", "--out", "--force"),
+        "recalibrate": ("--recipe", "--labels", "--out", "--force"),
+        "validate": ("--data", "--part"),
+    }
     for word in expected[stage]:
         assert word in result.stdout
 
@@ -43,6 +48,7 @@ def test_help_comes_without_loading_what_compressing_needs(checkout: Path, stage
         [],
         ["compress"],
         ["run", "--recipe", "r.toml", "--student", "s"],
+        ["recalibrate", "a", "--recipe", "r.toml", "--out", "o"],
         ["validate"],
         ["validate", "a", "--part", "train"],
         ["validate", "a", "--limit", "few"],

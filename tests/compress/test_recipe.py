@@ -57,6 +57,8 @@ def test_every_method_is_accepted(tmp_path: Path, method: str) -> None:
         ("[contract]\ninterval_coverage = 90.0", "contract: interval_coverage is 90.0"),
         ("[contract]\nband_limits = [45.0, 55.0, 65.0]", "contract: band_limits: expected"),
         ("[contract]\nband_limits = [65.0, 45.0]", "contract: band_limits is"),
+        ("[contract.deductions]\ngrain = 0.1", "contract: deductions: grain = 0.1: it must be one of sharpness, noise"),
+        ("[contract.deductions]\nnoise = 40.0", "contract: deductions: noise = 40: .* from 0 to 1"),
     ],
 )
 def test_what_cannot_work_is_refused_by_name(tmp_path: Path, text: str, message: str) -> None:

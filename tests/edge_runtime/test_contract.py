@@ -119,6 +119,17 @@ def test_a_second_look_comes_back_and_models_from_before_have_none(contract: Mod
             ModelContract.from_json(json.dumps({**record, "detail": wrong}))
 
 
+def test_deductions_come_back_and_models_from_before_have_none(contract: ModelContract) -> None:
+    deductions = {"noise": 0.5, "color": 0.03}
+    assert ModelContract.from_json(replace(contract, deductions=deductions).to_json()).deductions == deductions
+    record = json.loads(replace(contract, schema=2).to_json())
+    del record["deductions"]
+    assert ModelContract.from_json(json.dumps(record)).deductions == {}
+    for wrong in ({"grain": 0.5}, {"noise": 1.5}, {"noise": -0.1}, {"noise": "much"}, [0.5], None):
+        with pytest.raises(ModelError, match="malformed"):
+            ModelContract.from_json(json.dumps({**record, "deductions": wrong}))
+
+
 def test_photos_are_decoded_large_enough_for_the_second_look(contract: ModelContract) -> None:
     assert replace(contract, detail=None).decode_view == contract.view
     detail = DetailSpec(0.8, contract.quality_calibration, contract.interval_half_width)

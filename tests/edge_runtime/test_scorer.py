@@ -29,6 +29,7 @@ from edge_runtime.contract import DetailSpec, PiecewiseLinear, ViewSpec, pack_mo
 from edge_runtime.decode import TRANSPOSITIONS, decode
 from edge_runtime.interpreter import Interpreter
 from edge_runtime.models import DEFAULT_MODEL, find_model, list_models
+from edge_runtime.quality import compute_raw_quality
 from edge_runtime.result import ImageSize
 from edge_runtime.views import make_view
 
@@ -253,9 +254,26 @@ def test_interpreter_gives_named_float_outputs(scorer: PhotoScorer, photo: Image
         "style": (1, len(contract.style_labels)),
     }
     assert all(values.dtype == np.float32 for values in outputs.values())
-    points = contract.quality_calibration(float(outputs["quality"].item()))
+    points = contract.quality_calibration(compute_raw_quality([outputs], contract.deductions))
     with PhotoScorer.default(is_quick=True) as quick:
         assert quick.score(photo).quality == pytest.approx(min(max(points, 0.0), 100.0))
+
+
+def test_faults_that_the_model_sees_take_off_points(repacked: Callable[..., Path], photo: Image.Image) -> None:
+    line = PiecewiseLinear((-1.0, 1.0), (0.0, 100.0))
+    pixels = np.asarray(photo.convert("RGB"))
+    noise = np.random.default_rng(0).normal(0, 60, pixels.shape)
+    noisy = Image.fromarray(np.clip(pixels + noise, 0, 255).astype(np.uint8))
+    found = {}
+    for most in (0.0, 0.4):
+        with PhotoScorer.from_file(
+            repacked(quality_calibration=line, detail=None, deductions={"noise": most})
+        ) as scorer:
+            found[most] = scorer.score(noisy)
+    fault = 1 - found[0.4].attributes.noise / 100
+    assert fault > 0.5
+    assert found[0.0].quality - found[0.4].quality == pytest.approx(50 * 0.4 * fault**2, abs=1e-6)
+    assert found[0.0].attributes == found[0.4].attributes
 
 
 def test_a_photo_is_looked_at_twice_and_its_quality_is_the_mean(
@@ -269,7 +287,7 @@ def test_a_photo_is_looked_at_twice_and_its_quality_is_the_mean(
     views = [make_view(each, contract.view) for each in (photo, middle)]
     assert width % 10 == height % 10 == 0 and min(middle.size) >= max(views[0].shape)
     raw = [float(interpreter.invoke(view)["quality"].item()) for view in views]
-    with PhotoScorer.from_file(repacked(detail=DetailSpec(0.8, *maps))) as scorer:
+    with PhotoScorer.from_file(repacked(detail=DetailSpec(0.8, *maps), deductions={})) as scorer:
         score = scorer.score(photo)
         small = scorer.score(photo.resize((330, 330)))  # shows all that it holds in one view
     assert score.quality == pytest.approx(90 * np.mean(raw), abs=0.6)  # resized from a part, not from a copy of it

@@ -98,9 +98,11 @@ def test_the_model_is_what_the_page_says(page: str) -> None:
     assert {row[0].strip("` ") for row in _read_outputs(page)} == set(interpreter.output_sizes)
     assert interpreter.output_sizes["quality"] == 1 and interpreter.output_sizes["attributes"] == 5
     fields = set(
-        re.findall(r"`(quality_calibration|interval_half_width|band_limits|unknown_below|tflite_sha256)\b", page)
+        re.findall(
+            r"`(quality_calibration|interval_half_width|band_limits|unknown_below|tflite_sha256|deductions)\b", page
+        )
     )
-    assert len(fields) == 5
+    assert len(fields) == 6
     assert all(hasattr(contract, name) for name in fields)
     assert contract.view.fit == "squash" and contract.view.color == "rgb"
 

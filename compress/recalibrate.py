@@ -1,0 +1,69 @@
+"""``python -m compress recalibrate``: a compressed model as it is, with a contract made anew."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from compress.contract import build_contract
+from compress.files import MODEL_ENDINGS
+from compress.recipe import Recipe
+from compress.run import STAGE
+from edge_runtime.contract import pack_model, unpack_model
+from edge_runtime.errors import UsageError
+from train.artifact import finish_artifact, open_artifact, read_provenance
+from train.config import load_config
+from train.stages.label import load_labels
+
+__all__ = ["recalibrate"]
+
+_MODEL_KEYS = ("name", "seed", "batch_size", "float_share", "hidden", "prune", "quantize")  # all but the contract
+
+
+def recalibrate(artifact: Path, recipe_path: Path, labels: Path, out: Path, *, force: bool = False) -> Path:
+    """Fits the maps to points and intervals again, as the recipe's ``[contract]`` says, and packs the models with them.
+
+    Args:
+        artifact: of ``python -m compress run``. It stays as it is.
+        recipe_path: may differ from the one that the artifact was made by in ``[contract]`` alone.
+        labels: artifact of ``label``, whose validation photos the maps are fitted on.
+        out: the new artifact's folder.
+        force: replace an artifact that is there.
+
+    Returns:
+        The path of the int8 model.
+
+    Raises:
+        UsageError: the artifact, the recipe, the labels or ``out`` cannot be used.
+    """
+    started = time.time()
+    made = read_provenance(artifact, STAGE)
+    recipe = load_config(recipe_path, Recipe)
+    wanted = json.loads(json.dumps(asdict(recipe)))
+    changed = [key for key in _MODEL_KEYS if wanted[key] != made["config"][key]]
+    if changed:
+        raise UsageError(
+            f"{recipe_path}: {', '.join(changed)} is not what {artifact} was made with: run compress again, or change "
+            "[contract] alone"
+        )
+    name = made["name"]
+    sources = {kind: artifact / f"{name}{ending}" for kind, ending in MODEL_ENDINGS.items()}
+    packed = {kind: unpack_model(path) for kind, path in sources.items()}
+    flatbuffer, old = packed["int8"]
+    labelled = load_labels(labels)
+    if (old.category_labels, old.style_labels) != (labelled.category_labels, labelled.style_labels):
+        raise UsageError(f"{labels} tells other categories or styles apart than {sources['int8']}: pass its own labels")
+    if labelled.split_seed != made["split_seed"]:
+        raise UsageError(f"{labels} was split by seed {labelled.split_seed}, {artifact} by {made['split_seed']}")
+    open_artifact(out, {**wanted, "artifact": str(artifact.resolve())}, force=force)
+    contract = build_contract(flatbuffer, recipe.contract, labelled, old.view, name, old.provenance)
+    for kind, (content, before) in packed.items():
+        (out / sources[kind].name).write_bytes(pack_model(content, replace(contract, precision=before.precision)))
+    shutil.copyfile(recipe_path, out / "recipe.toml")
+    shutil.copyfile(artifact / "metrics.json", out / "metrics.json")
+    facts = {key: made[key] for key in ("name", "split_seed", "manifests", "labels", "student")}
+    finish_artifact(out, STAGE, asdict(recipe), list(sources.values()), started, **facts)
+    return out / sources["int8"].name
