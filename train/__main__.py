@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ def _run_fit_teacher(arguments: argparse.Namespace) -> None:
     from train.stages.fit_teacher import fit_teacher
 
     config = load_config(arguments.config, TeacherConfig)
+    if arguments.leave_out:
+        config = replace(config, samples=replace(config.samples, leave_out=tuple(arguments.leave_out)))
     metrics = fit_teacher(
         config,
         arguments.data,
@@ -155,6 +158,13 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_out(teacher)
     _add_backbone_weights(teacher, "a backbone's weights: a model.json, .npz or .h5 file")
     teacher.add_argument("--features", type=Path, metavar="DIR", help="folder of the feature caches (OUT/features)")
+    teacher.add_argument(
+        "--leave-out",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="neither train on nor tune on photos whose file matches, e.g. '*ss03*'; the test part keeps them",
+    )
     teacher.set_defaults(run=_run_fit_teacher)
 
     label = stages.add_parser("label", help="let the teacher judge the views the student will learn from")

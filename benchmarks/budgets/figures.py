@@ -31,6 +31,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.formats import PHOTO_SUFFIXES
 from edge_runtime.gate.policy import evaluate, load_policy
 from edge_runtime.interpreter import Interpreter
+from edge_runtime.models import DEFAULT_MODEL
 
 __all__ = ["FIGURES", "Subject", "find_subject"]
 
@@ -123,11 +124,11 @@ def _measure_golden_points(subject: Subject) -> Reading:
 
 
 def _load_golden_qualities() -> dict[str, float]:
-    """Quality in points by file name; empty where there is no such file."""
+    """The default model's quality in points by file name; empty where there is no such file."""
     if not GOLDEN_SCORES.is_file():
         return {}
     try:
-        document = json.loads(GOLDEN_SCORES.read_text(encoding="utf-8"))
+        document = json.loads(GOLDEN_SCORES.read_text(encoding="utf-8"))[DEFAULT_MODEL]
         return {name: float(score["quality"]) for name, score in document.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(

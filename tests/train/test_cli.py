@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import train.__main__ as cli
+from train.config import TeacherConfig
 from train.data.adapters import ADAPTERS
 from train.data.manifest import load_manifest
 
@@ -169,3 +171,18 @@ def test_a_stage_that_cannot_begin_leaves_no_folder(
     error = capsys.readouterr().err
     assert f"python -m train {stage}: " in error and message in error and "Traceback" not in error
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.needs_tensorflow
+def test_sources_can_be_left_out_without_a_config_of_their_own(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen: list[TeacherConfig] = []
+    monkeypatch.setattr("train.stages.fit_teacher.fit_teacher", lambda config, *_, **__: seen.append(config) or {})
+    command = ["fit-teacher", "--config", str(checkout / "train/configs/teacher.toml"), "--data", "m.csv"]
+    command += ["--out", str(tmp_path / "out")]
+    assert cli.main(command) == cli.main([*command, "--leave-out", "*ss03*", "--leave-out", "*ss01*"]) == 0
+    as_written, without = seen
+    assert as_written.samples.leave_out == ()
+    assert without.samples.leave_out == ("*ss03*", "*ss01*")
+    assert replace(without, samples=as_written.samples) == as_written

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from edge_runtime.contract import ATTRIBUTE_NAMES, ViewSpec
 from edge_runtime.errors import UsageError
 from edge_runtime.views import make_view
 from train.artifact import finish_artifact, open_artifact, read_provenance, write_json
-from train.config import LabelsConfig
+from train.config import LabelsConfig, TeacherConfig
 from train.data.degradations import KINDS
 from train.data.manifest import load_manifests
 from train.data.samples import Sample, collect_labels, load_sample, plan_samples
@@ -30,6 +30,8 @@ from train.stages.answers import Answers, load_answers
 from train.targets import collect_known, pack_targets
 
 __all__ = ["HINT_COUNT", "QUALITY_LOST", "STAGE", "LabelledViews", "hold_below_originals", "label", "load_labels"]
+
+Judge = Callable[[Sequence[Sample]], Answers]
 
 STAGE = "labels"
 CROPPED = "cropped"  # in ``LabelledViews.degradations``: a part of the photo, otherwise as it is
@@ -120,22 +122,20 @@ def label(
     source = teacher_folder or answers
     if source is None or (teacher_folder and answers):
         raise UsageError("labels come from a teacher or from its answers: pass one of the two")
-    if teacher_folder:
-        read_provenance(teacher_folder, TEACHER_STAGE)
+    if source == teacher_folder:
+        read_provenance(source, TEACHER_STAGE)
     settings = {
         "teacher": str(source.resolve()),
         "manifests": [str(p) for p in manifests],
         "view": view_size_px,
     }
     work = open_artifact(out, settings, force=force)
-    kept = load_answers(answers) if answers else None
-    teacher = load_teacher(teacher_folder, weights) if teacher_folder else None
-    config = kept.config if kept else teacher.config  # type: ignore[union-attr]
+    config, judge = _open_teacher(source, weights, work) if source == teacher_folder else _open_answers(source)
     photos = load_manifests(manifests)
     split = assign_split(photos, config.split_seed)
     check_no_leak(photos, split)
     samples = plan_samples(photos, split, config.samples, config.seed)
-    judged = kept.select(samples) if kept else _ask(teacher, samples, teacher_folder, work)  # type: ignore[arg-type]
+    judged = judge(samples)
     judged.save(out / "answers.npz")
     known, outputs = judged.known, dict(judged.outputs)
     quality = hold_below_originals(samples, known, outputs["quality"], config.labels)
@@ -172,6 +172,16 @@ def label(
         manifests=[str(path.resolve()) for path in manifests],
     )
     return len(samples)
+
+
+def _open_answers(path: Path) -> tuple[TeacherConfig, Judge]:
+    kept = load_answers(path)
+    return kept.config, kept.select
+
+
+def _open_teacher(folder: Path, weights: Sequence[str], work: Path) -> tuple[TeacherConfig, Judge]:
+    teacher = load_teacher(folder, weights)
+    return teacher.config, lambda samples: _ask(teacher, samples, folder, work)
 
 
 def _ask(teacher: Teacher, samples: Sequence[Sample], folder: Path, work: Path) -> Answers:
