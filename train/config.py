@@ -258,12 +258,14 @@ class DistilConfig:
     """``train/configs/student*.toml``.
 
     ``crop_share`` is the share of the crops among the labels that are trained on: each is an anchor as a whole photo
-    is, so that with all of them the rated photos are seen more seldom.
+    is, so that with all of them the rated photos are seen more seldom. With ``is_rated_only`` the photos that people
+    rated are all that is seen, as they are.
     """
 
     name: str
     seed: int = 0
     crop_share: float = 1.0
+    is_rated_only: bool = False
     student: StudentConfig = field(default_factory=StudentConfig)
     fit: FitConfig = field(default_factory=FitConfig)
     refit: RefitConfig = field(default_factory=RefitConfig)

@@ -178,7 +178,12 @@ def test_sources_can_be_left_out_without_a_config_of_their_own(
     checkout: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     seen: list[TeacherConfig] = []
-    monkeypatch.setattr("train.stages.fit_teacher.fit_teacher", lambda config, *_, **__: seen.append(config) or {})
+
+    def note(config: TeacherConfig, *_: object, **__: object) -> dict[str, object]:
+        seen.append(config)
+        return {}
+
+    monkeypatch.setattr("train.stages.fit_teacher.fit_teacher", note)
     command = ["fit-teacher", "--config", str(checkout / "train/configs/teacher.toml"), "--data", "m.csv"]
     command += ["--out", str(tmp_path / "out")]
     assert cli.main(command) == cli.main([*command, "--leave-out", "*ss03*", "--leave-out", "*ss01*"]) == 0

@@ -227,6 +227,23 @@ def test_views_of_another_size_are_refused(chain: Chain, tmp_path: Path) -> None
         distil(config, chain.labels, tmp_path / "s")
 
 
+def test_the_floor_sees_rated_photos_alone(chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[Any, ...]] = []
+
+    def stop(*arguments: Any) -> None:
+        seen.append(arguments)
+        raise UsageError("enough")
+
+    monkeypatch.setattr("train.stages.distil.build_pipeline", stop)
+    for is_rated_only in (True, False):
+        with pytest.raises(UsageError, match="enough"):
+            distil(replace(STUDENT, is_rated_only=is_rated_only), chain.labels, tmp_path / f"s{is_rated_only}")
+    (_, _, rows, *_, partners), (*_, all_partners) = seen
+    assert rows.tolist() == load_labels(chain.labels).select_rated("train").tolist()
+    assert all(len(others) == 0 for others in partners.values())
+    assert any(len(others) for others in all_partners.values())
+
+
 def test_a_corrected_weights_path_needs_no_force(chain: Chain, tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(UsageError, match="cannot read the backbone weights"):

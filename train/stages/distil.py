@@ -65,7 +65,8 @@ def distil(
     spec = _build_spec(config, labels)
     student = build_student(spec, l2=config.fit.l2)
     _start_from(student, config, weights, labels)
-    partners = labels.find_partners(labels.select_training(config.crop_share, config.seed))
+    rated_rows, all_rows = labels.select_rated("train"), labels.select_training(config.crop_share, config.seed)
+    partners = labels.find_partners(rated_rows if config.is_rated_only else all_rows)
     rows = np.array(sorted(partners), dtype=np.intp)
     batch_size = min(config.fit.batch_size, 2 * len(rows)) // 2 * 2
     names = [name for name in labels.targets if name != "hints" or spec.hint_count]
