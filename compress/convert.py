@@ -8,6 +8,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from compress.sharing import share_vectors
+
 __all__ = ["convert_float", "convert_int8"]
 
 
@@ -55,7 +57,7 @@ def convert_int8(model: tf_keras.Model, views: np.ndarray) -> bytes:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.uint8
     converter.inference_output_type = tf.int8
-    return converter.convert()
+    return share_vectors(converter.convert())
 
 
 def _image_spec(model: tf_keras.Model, dtype: tf.DType) -> tf.TensorSpec:
