@@ -293,7 +293,7 @@ def test_a_photo_is_looked_at_twice_and_its_quality_is_the_mean(
     assert score.quality == pytest.approx(90 * np.mean(raw), abs=0.6)  # resized from a part, not from a copy of it
     assert abs(score.quality - 90 * raw[0]) > 0.1, "the middle must matter for this test to tell anything"
     assert score.interval == pytest.approx((score.quality - 7.0, score.quality + 7.0))
-    with PhotoScorer.from_file(repacked(detail=None)) as once:
+    with PhotoScorer.from_file(repacked(detail=None, deductions={})) as once:
         assert without_timings(once.score(photo.resize((330, 330)))) == without_timings(small)
         attributes = once.score(photo).attributes
     assert score.attributes == attributes
