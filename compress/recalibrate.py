@@ -20,8 +20,6 @@ from train.stages.label import load_labels
 
 __all__ = ["recalibrate"]
 
-_MODEL_KEYS = ("name", "seed", "batch_size", "float_share", "hidden", "prune", "quantize")  # all but the contract
-
 
 def recalibrate(artifact: Path, recipe_path: Path, labels: Path, out: Path, *, force: bool = False) -> Path:
     """Fits the maps to points and intervals again, as the recipe's ``[contract]`` says, and packs the models with them.
@@ -43,7 +41,7 @@ def recalibrate(artifact: Path, recipe_path: Path, labels: Path, out: Path, *, f
     made = read_provenance(artifact, STAGE)
     recipe = load_config(recipe_path, Recipe)
     wanted = json.loads(json.dumps(asdict(recipe)))
-    changed = [key for key in _MODEL_KEYS if wanted[key] != made["config"][key]]
+    changed = [key for key in wanted if key != "contract" and wanted[key] != made["config"].get(key)]
     if changed:
         raise UsageError(
             f"{recipe_path}: {', '.join(changed)} is not what {artifact} was made with: run compress again, or change "

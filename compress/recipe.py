@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from edge_runtime.contract import ATTRIBUTE_NAMES
+from edge_runtime.contract import check_deductions
 from edge_runtime.errors import UsageError
 from train.config import check_ranges
 
@@ -80,11 +80,10 @@ class ContractConfig:
 
     def __post_init__(self) -> None:
         check_ranges(self, interval_coverage=(0.01, 0.99), unknown_below=(0, 1), detail_share=(0, 0.95))
-        for name, most in self.deductions.items():
-            if name not in ATTRIBUTE_NAMES or not 0 <= most <= 1:
-                raise UsageError(
-                    f"deductions: {name} = {most:g}: it must be one of {', '.join(ATTRIBUTE_NAMES)}, and from 0 to 1"
-                )
+        try:
+            check_deductions(self.deductions)
+        except ValueError as error:
+            raise UsageError(f"deductions: {error}") from error
         low, high = self.band_limits
         if not 0 <= low <= high <= 100:
             raise UsageError(

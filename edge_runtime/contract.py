@@ -26,6 +26,7 @@ __all__ = [
     "ModelContract",
     "PiecewiseLinear",
     "ViewSpec",
+    "check_deductions",
     "compute_decode_view",
     "pack_model",
     "unpack_model",
@@ -177,6 +178,17 @@ def compute_decode_view(view: ViewSpec, share: float) -> ViewSpec:
     return replace(view, width_px=math.ceil(view.width_px * factor), height_px=math.ceil(view.height_px * factor))
 
 
+def check_deductions(deductions: Mapping[str, float]) -> None:
+    """Makes sure that ``deductions`` are of attributes, and from 0 to 1.
+
+    Raises:
+        ValueError: one is not.
+    """
+    for name, most in deductions.items():
+        if name not in ATTRIBUTE_NAMES or not 0 <= most <= 1:
+            raise ValueError(f"{name} = {most:g}: it must be one of {', '.join(ATTRIBUTE_NAMES)}, and from 0 to 1")
+
+
 def pack_model(flatbuffer: bytes, contract: ModelContract) -> bytes:
     """Appends ``contract``, with the flatbuffer's digest filled in, to ``flatbuffer``.
 
@@ -228,9 +240,7 @@ def _read_maps(data: Mapping[str, Any]) -> dict[str, PiecewiseLinear]:
 
 def _read_deductions(data: Mapping[str, Any]) -> dict[str, float]:
     deductions = {name: float(value) for name, value in data.items()}
-    for name, value in deductions.items():
-        if name not in ATTRIBUTE_NAMES or not 0 <= value <= 1:
-            raise ValueError(f"a deduction of {value:g} for {name}: it is for an attribute, and lies between 0 and 1")
+    check_deductions(deductions)
     return deductions
 
 
