@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import subprocess
@@ -26,8 +25,6 @@ from edge_runtime.models import list_models
 pytestmark = [pytest.mark.slow, pytest.mark.needs_tensorflow]
 
 GROUPS = 36
-SIDE_PX = 200
-KINDS = ("underexposed", "low_contrast", "defocus")
 TEACHER_CONFIG, STUDENT_CONFIG = "train/configs/teacher-smoke.toml", "train/configs/student-smoke.toml"
 RECIPE = "compress/recipes/smoke.toml"
 STAGES = ("fit-teacher", "label", "distill", "compress")
@@ -36,61 +33,6 @@ SUFFIXES = {"int8": "", "float": "-float", "pruned": "-pruned"}
 
 def load_toml(path: Path) -> dict[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8"))
-
-
-def write_rated_set(folder: Path, examples: Path, labels: dict[str, dict[str, str]]) -> Path:
-    """Crops of the example photos, two a group, most of them degraded by a known strength that sets the rating."""
-    from train.data.degradations import Degradation, apply
-
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    sources = []
-    for name in ("mug-good.jpg", "coffee-good.jpg"):
-        with Image.open(examples / name) as photo:
-            sources.append(np.asarray(photo.convert("RGB")))
-    categories, styles = list(labels["category"]), list(labels["style"])
-    with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["file", "mos", "category", "style", "group", "licence", "source"])
-        for group in range(GROUPS):
-            source = sources[group % len(sources)]
-            side = int(rng.integers(SIDE_PX, min(source.shape[:2])))
-            top, left = (int(rng.integers(0, length - side + 1)) for length in source.shape[:2])
-            crop = Image.fromarray(source[top : top + side, left : left + side]).resize((SIDE_PX, SIDE_PX))
-            is_rated = group % 9 != 8
-            for part, strength in enumerate((rng.uniform(0.0, 0.4), rng.uniform(0.4, 1.0))):
-                picture, mos = np.asarray(crop), ""
-                if is_rated:
-                    picture = apply(picture, Degradation(KINDS[group % len(KINDS)], float(strength), group))
-                    mos = f"{0.9 - 0.8 * strength:.3f}"
-                name = f"photo {group:02d}-{part}.jpg"
-                Image.fromarray(picture).save(folder / name, quality=92)
-                words = [categories[group % len(categories)], styles[group % len(styles)]]
-                writer.writerow([name, mos, *words, f"object{group}", "CC0", "" if is_rated else "Flipkart1050"])
-    return folder / "manifest.csv"
-
-
-def write_start_weights(path: Path, rated: Path, size_px: int) -> None:
-    """Stands in for ImageNet weights: drawn at random, but with batch statistics that were measured on photographs.
-
-    With those of a fresh network, the few steps of a smoke run would leave every photo with the same score.
-    """
-    import tf_keras
-
-    from edge_runtime.contract import ViewSpec
-    from edge_runtime.views import make_view
-    from train.models.student import StudentSpec, build_student
-
-    tf_keras.utils.set_random_seed(0)
-    student = build_student(StudentSpec("small", size_px, ("any",), ("any",)))
-    for layer in student.layers:
-        if isinstance(layer, tf_keras.layers.BatchNormalization):
-            layer.momentum = 0.0  # one batch says it all
-    photos = [np.asarray(Image.open(photo)) for photo in sorted(rated.glob("*.jpg"))]
-    views = np.stack([make_view(photo, ViewSpec(size_px, size_px)) for photo in photos])
-    student(views.astype(np.float32), training=True)
-    backbone = tf_keras.Model(student.input, student.get_layer("last_mean").input)
-    np.savez(path, **{f"{index:03d}": array for index, array in enumerate(backbone.get_weights())})
 
 
 def digest_files(folder: Path) -> dict[str, str]:
@@ -160,11 +102,15 @@ class Chain:
 
 @pytest.fixture(scope="module")
 def chain(
-    request: pytest.FixtureRequest, checkout: Path, examples_dir: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    checkout: Path,
+    write_rated_set: Callable[..., Path],
+    write_start_weights: Callable[[Path, Path, int], None],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Chain:
     folder = tmp_path_factory.mktemp("chain")
     labels = load_toml(checkout / TEACHER_CONFIG)["labels"]
-    made = Chain(checkout, folder, write_rated_set(folder / "rated photos", examples_dir, labels))
+    made = Chain(checkout, folder, write_rated_set(folder / "rated photos", labels, GROUPS))
     write_start_weights(folder / "start.npz", made.manifest.parent, made.view_size_px)
     for stage in (*STAGES, "validate", "bench"):
         started = time.perf_counter()

@@ -1,87 +1,25 @@
-"""A live stream: the newest frame wins, everything else is counted, and no fault ends it."""
+"""What arrives in a live stream: the newest frame wins, and everything else is dropped and counted."""
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from edge_runtime import PhotoScorer, Score
-from edge_runtime.camera import Frame, FrameResult, LiveCounts, LiveOptions, LiveScorer, score_frame, score_video
+from edge_runtime import PhotoScorer
+from edge_runtime.camera import Frame, FrameResult, LiveCounts, LiveOptions, LiveScorer
 from edge_runtime.camera.clock import StreamClock
-from edge_runtime.contract import ModelContract
-from edge_runtime.errors import FrameError, ModelError, UsageError
-from edge_runtime.scorer import Photo
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
+BuildFrame = Callable[..., Frame]
+SubmitEach = Callable[[LiveScorer, Sequence[Frame], list[FrameResult]], None]
+WaitFor = Callable[[Callable[[], bool]], None]
 EVERY = LiveOptions(skip_unchanged=False)
 PATIENCE_S = 30.0  # for what happens at once on a machine that is not busy
-
-
-@dataclass
-class StubScorer:
-    """Scores at will: waits for ``gate`` if it is closed, and raises what is in ``faults``."""
-
-    template: Score
-    contract: ModelContract
-    gate: threading.Event = field(default_factory=threading.Event)
-    begun: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-    faults: list[Exception] = field(default_factory=list)
-    views: list[NDArray[np.uint8]] = field(default_factory=list)
-
-    def score(self, photo: Photo, color_order: str = "rgb") -> Score:
-        assert isinstance(photo, np.ndarray)
-        self.views.append(photo)
-        self.begun.release()
-        assert self.gate.wait(PATIENCE_S)
-        if self.faults:
-            raise self.faults.pop(0)
-        return self.template
-
-    def wait_until_begun(self) -> None:
-        assert self.begun.acquire(timeout=PATIENCE_S)
-
-
-@pytest.fixture
-def stub(scorer: PhotoScorer, template: Score) -> StubScorer:
-    stub = StubScorer(template, scorer.contract)
-    stub.gate.set()
-    return stub
-
-
-def build_frame(timestamp_ms: int, level: int | None = None) -> Frame:
-    level = timestamp_ms * 37 % 256 if level is None else level
-    return Frame(np.full((48, 64, 3), level, np.uint8), timestamp_ms)
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.002)
-
-
-def get_level(view: NDArray[np.uint8]) -> int:
-    return int(view[0, 0, 0])
-
-
-def add_up(counts: LiveCounts) -> int:
-    dropped = counts.dropped_busy + counts.dropped_late + counts.dropped_rate
-    return counts.scored + counts.unchanged + counts.failed + dropped
-
-
-def submit_each(live: LiveScorer, frames: Sequence[Frame], results: list[FrameResult]) -> None:
-    """Submits frame after frame, each when the former has its result."""
-    for frame in frames:
-        former = len(results)
-        assert live.submit(frame)
-        wait_for(lambda former=former: len(results) > former)  # type: ignore[misc]
 
 
 def test_real_scorer_gives_the_score_of_the_frame(scorer: PhotoScorer) -> None:
@@ -102,7 +40,7 @@ def test_real_scorer_gives_the_score_of_the_frame(scorer: PhotoScorer) -> None:
     assert result.to_dict()["score"]["quality"] == round(wanted.quality, 1)
 
 
-def test_producer_is_not_held_up_and_the_newest_wins(stub: StubScorer) -> None:
+def test_producer_is_not_held_up_and_the_newest_wins(stub: Any, build_frame: BuildFrame) -> None:
     stub.gate.clear()
     results: list[FrameResult] = []
     with LiveScorer(stub, results.append, EVERY) as live:
@@ -113,11 +51,11 @@ def test_producer_is_not_held_up_and_the_newest_wins(stub: StubScorer) -> None:
         assert live.counts.dropped_busy == 99
         stub.gate.set()
     assert [(result.timestamp_ms, result.dropped) for result in results] == [(0, 99), (100, 0)]
-    assert get_level(stub.views[1]) == 100 * 37 % 256
+    assert stub.levels[1] == 100 * 37 % 256
     assert live.counts == LiveCounts(received=101, scored=2, dropped_busy=99)
 
 
-def test_submitting_to_a_scorer_that_sleeps_takes_little(stub: StubScorer) -> None:
+def test_submitting_to_a_scorer_that_sleeps_takes_little(stub: Any, build_frame: BuildFrame, wait_for: WaitFor) -> None:
     stub.gate.clear()
     with LiveScorer(stub, options=EVERY) as live:
         live.submit(build_frame(0))
@@ -131,7 +69,9 @@ def test_submitting_to_a_scorer_that_sleeps_takes_little(stub: StubScorer) -> No
     wait_for(lambda: not any(isinstance(thread, threading.Timer) for thread in threading.enumerate()))
 
 
-def test_late_and_repeated_timestamps_are_dropped_and_the_stream_goes_on(stub: StubScorer) -> None:
+def test_late_and_repeated_timestamps_are_dropped_and_the_stream_goes_on(
+    stub: Any, build_frame: BuildFrame, submit_each: SubmitEach
+) -> None:
     results: list[FrameResult] = []
     with LiveScorer(stub, results.append, EVERY) as live:
         submit_each(live, [build_frame(10), build_frame(20)], results)
@@ -142,7 +82,9 @@ def test_late_and_repeated_timestamps_are_dropped_and_the_stream_goes_on(stub: S
     assert live.counts == LiveCounts(received=5, scored=3, dropped_late=2)
 
 
-def test_clock_that_is_set_back_is_followed(stub: StubScorer) -> None:
+def test_clock_that_is_set_back_is_followed(
+    stub: Any, build_frame: BuildFrame, submit_each: SubmitEach, wait_for: WaitFor
+) -> None:
     results: list[FrameResult] = []
     hour_ms = 3_600_000
     with LiveScorer(stub, results.append, EVERY) as live:
@@ -169,7 +111,7 @@ def test_stragglers_do_not_turn_the_clock() -> None:
     assert clock.steps == 0
 
 
-def test_max_fps_holds_on_average(stub: StubScorer) -> None:
+def test_max_fps_holds_on_average(stub: Any, build_frame: BuildFrame, wait_for: WaitFor) -> None:
     results: list[FrameResult] = []
     generator = np.random.default_rng(0)
     with LiveScorer(stub, results.append, LiveOptions(max_fps=10, skip_unchanged=False)) as live:
@@ -182,7 +124,9 @@ def test_max_fps_holds_on_average(stub: StubScorer) -> None:
     assert sum(result.dropped for result in results) + 5 >= 300 - len(results)
 
 
-def test_unchanged_frames_are_not_scored_again_until_they_are_too_old(stub: StubScorer) -> None:
+def test_unchanged_frames_are_not_scored_again_until_they_are_too_old(
+    stub: Any, build_frame: BuildFrame, submit_each: SubmitEach
+) -> None:
     results: list[FrameResult] = []
     with LiveScorer(stub, results.append, LiveOptions(max_age_ms=1000)) as live:
         submit_each(live, [build_frame(100 * step, level=80) for step in range(21)], results)
@@ -194,7 +138,7 @@ def test_unchanged_frames_are_not_scored_again_until_they_are_too_old(stub: Stub
     assert len(stub.views) == 4
 
 
-def test_frame_is_compared_with_the_one_being_scored(stub: StubScorer) -> None:
+def test_frame_is_compared_with_the_one_being_scored(stub: Any, build_frame: BuildFrame) -> None:
     stub.gate.clear()
     results: list[FrameResult] = []
     with LiveScorer(stub, results.append) as live:
@@ -208,24 +152,7 @@ def test_frame_is_compared_with_the_one_being_scored(stub: StubScorer) -> None:
     assert live.counts == LiveCounts(received=4, scored=1, unchanged=1, dropped_busy=2)
 
 
-def test_callback_that_raises_is_reported_and_the_stream_goes_on(
-    stub: StubScorer, caplog: pytest.LogCaptureFixture
-) -> None:
-    results: list[FrameResult] = []
-
-    def raise_after_noting(result: FrameResult) -> None:
-        results.append(result)
-        if result.timestamp_ms < 30:
-            raise ValueError("the viewer's own fault")
-
-    with caplog.at_level(logging.ERROR), LiveScorer(stub, raise_after_noting, EVERY) as live:
-        submit_each(live, [build_frame(10 * step) for step in range(5)], results)
-    assert live.counts == LiveCounts(received=5, scored=5, callback_errors=3)
-    assert "the viewer's own fault" in caplog.text
-    assert len(caplog.records) == 1
-
-
-def test_slow_callback_makes_frames_drop(stub: StubScorer) -> None:
+def test_slow_callback_makes_frames_drop(stub: Any, build_frame: BuildFrame) -> None:
     results: list[FrameResult] = []
     go_on = threading.Event()
     has_begun = threading.Event()
@@ -244,56 +171,7 @@ def test_slow_callback_makes_frames_drop(stub: StubScorer) -> None:
     assert [(result.timestamp_ms, result.dropped) for result in results] == [(0, 0), (10, 9)]
 
 
-@pytest.mark.parametrize("fault", [ModelError("the interpreter is unwell"), RuntimeError("unforeseen")])
-def test_fault_of_the_scorer_is_a_result_and_the_stream_goes_on(
-    stub: StubScorer, fault: Exception, caplog: pytest.LogCaptureFixture
-) -> None:
-    stub.faults = [fault]
-    results: list[FrameResult] = []
-    with LiveScorer(stub, results.append) as live:
-        # The second looks like the first, but that one has no score to pass on.
-        submit_each(live, [build_frame(10 * step, level=80) for step in range(3)], results)
-    assert [result.error for result in results] == [fault, None, None]
-    assert [result.score is None for result in results] == [True, False, False]
-    assert [result.is_unchanged for result in results] == [False, False, True]
-    assert live.counts == LiveCounts(received=3, scored=1, unchanged=1, failed=1)
-    assert str(fault) in caplog.text
-    assert results[0].to_dict()["error"] == {"type": type(fault).__name__, "message": str(fault)}
-
-
-def test_unchanged_frame_shares_the_fault_of_the_one_that_it_equals(stub: StubScorer) -> None:
-    stub.faults = [ModelError("unwell")]
-    stub.gate.clear()
-    results: list[FrameResult] = []
-    with LiveScorer(stub, results.append) as live:
-        live.submit(build_frame(0, level=80))
-        stub.wait_until_begun()
-        live.submit(build_frame(10, level=80))
-        stub.gate.set()
-        wait_for(lambda: len(results) == 2)
-        submit_each(live, [build_frame(20, level=80)], results)
-    assert [result.score is None for result in results] == [True, True, False]
-    assert results[1].is_unchanged
-    assert results[1].error is results[0].error
-
-
-def test_camera_may_change_its_resolution_and_format(scorer: PhotoScorer) -> None:
-    frames = [
-        Frame(np.full((48, 64, 3), 90, np.uint8), 0),
-        Frame(np.full((720, 1280, 3), 90, np.uint8), 10),
-        Frame(np.full((72, 64), 90, np.uint8), 20, "nv12"),
-        Frame(np.full((48, 64), 90, np.uint8), 30, "gray", 90),
-    ]
-    results: list[FrameResult] = []
-    with LiveScorer(scorer, results.append, LiveOptions(box=(0, 0, 60, 40))) as live:
-        submit_each(live, frames, results)
-    # The box does not fit into the last frame, which stands upright.
-    assert [result.is_unchanged for result in results] == [False] * 4
-    assert [type(result.error) for result in results] == [type(None)] * 3 + [FrameError]
-    assert live.counts == LiveCounts(received=4, scored=3, failed=1)
-
-
-def test_buffer_may_be_reused_once_submit_has_returned(stub: StubScorer) -> None:
+def test_buffer_may_be_reused_once_submit_has_returned(stub: Any) -> None:
     for copy, level in ((True, 40), (False, 200)):
         stub.views.clear()
         stub.gate.clear()
@@ -306,162 +184,4 @@ def test_buffer_may_be_reused_once_submit_has_returned(stub: StubScorer) -> None
             pixels[...] = 200
             stub.gate.set()
         stub.wait_until_begun()
-        assert get_level(stub.views[1]) == level
-
-
-def test_results_may_be_iterated_over_and_end_with_the_stream(stub: StubScorer) -> None:
-    live = LiveScorer(stub, options=LiveOptions(skip_unchanged=False, keep_frames=True))
-    got: list[FrameResult] = []
-    reader = threading.Thread(target=lambda: got.extend(live.results()))
-    reader.start()
-    submit_each(live, [build_frame(10 * step) for step in range(5)], got)
-    live.close()
-    reader.join(PATIENCE_S)
-    assert not reader.is_alive()
-    assert [result.timestamp_ms for result in got] == [0, 10, 20, 30, 40]
-    assert all(result.frame is not None and result.frame.timestamp_ms == result.timestamp_ms for result in got)
-    assert list(live.results()) == []
-
-
-def test_results_that_nobody_fetches_are_bounded(stub: StubScorer) -> None:
-    with LiveScorer(stub, options=LiveOptions(skip_unchanged=False, max_waiting_results=3)) as live:
-        for step in range(8):
-            live.submit(build_frame(step))
-            wait_for(lambda step=step: live.counts.scored == step + 1)  # type: ignore[misc]
-    assert [result.timestamp_ms for result in live.results()] == [5, 6, 7]
-    assert live.counts.results_lost == 5
-
-
-def test_iterating_beside_a_callback_is_refused(stub: StubScorer) -> None:
-    with LiveScorer(stub, print) as live, pytest.raises(UsageError, match="on_result"):
-        live.results()
-
-
-def test_close_finishes_what_waits_and_takes_no_more(stub: StubScorer) -> None:
-    results: list[FrameResult] = []
-    stub.gate.clear()
-    live = LiveScorer(stub, results.append, EVERY)
-    live.submit(build_frame(0))
-    stub.wait_until_begun()
-    live.submit(build_frame(1))
-    threading.Timer(0.05, stub.gate.set).start()
-    assert live.close()
-    assert [result.timestamp_ms for result in results] == [0, 1]
-    assert not live.submit(build_frame(2))
-    assert live.counts == LiveCounts(received=2, scored=2)
-    assert live.close()
-    wait_for(lambda: not any(isinstance(thread, threading.Timer) for thread in threading.enumerate()))
-
-
-def test_close_gives_up_a_scorer_that_does_not_return(stub: StubScorer, caplog: pytest.LogCaptureFixture) -> None:
-    stub.gate.clear()
-    results: list[FrameResult] = []
-    live = LiveScorer(stub, results.append, EVERY)
-    live.submit(build_frame(0))
-    stub.wait_until_begun()
-    live.submit(build_frame(1))
-    started = time.perf_counter()
-    assert not live.close(timeout_s=0.05)
-    assert time.perf_counter() - started < PATIENCE_S / 2
-    assert "has not returned" in caplog.text
-    stub.gate.set()
-    assert live.close()
-    assert results == []
-    assert live.counts == LiveCounts(received=2, scored=1, dropped_busy=1)
-
-
-def test_iterator_ends_when_the_scorer_is_given_up(stub: StubScorer) -> None:
-    stub.gate.clear()
-    live = LiveScorer(stub, options=EVERY)
-    live.submit(build_frame(0))
-    stub.wait_until_begun()
-    assert not live.close(timeout_s=0.05)
-    assert list(live.results()) == []
-    stub.gate.set()
-    assert live.close()
-
-
-def test_callback_may_close(stub: StubScorer) -> None:
-    results: list[FrameResult] = []
-
-    def close_at_once(result: FrameResult) -> None:
-        results.append(result)
-        assert not live.close()
-
-    live = LiveScorer(stub, close_at_once, EVERY)
-    live.submit(build_frame(0))
-    wait_for(lambda: not live.submit(build_frame(len(results) + 1)))
-    assert live.close()
-    assert live.counts.callback_errors == 0
-    assert len(results) >= 1
-
-
-def test_many_producers_and_a_close_among_them(stub: StubScorer) -> None:
-    results: list[FrameResult] = []
-    live = LiveScorer(stub, results.append, EVERY)
-    is_over = threading.Event()
-    faults: list[BaseException] = []
-    clock = iter(range(1, 10**9))
-    lock = threading.Lock()
-
-    def produce() -> None:
-        try:
-            while not is_over.is_set():
-                with lock:
-                    timestamp_ms = next(clock)
-                live.submit(build_frame(timestamp_ms))
-        except BaseException as fault:
-            faults.append(fault)
-
-    producers = [threading.Thread(target=produce) for _ in range(4)]
-    for producer in producers:
-        producer.start()
-    wait_for(lambda: len(results) >= 50)
-    assert live.close(PATIENCE_S)
-    is_over.set()
-    for producer in producers:
-        producer.join(PATIENCE_S)
-    assert not faults
-    timestamps = [result.timestamp_ms for result in results]
-    assert timestamps == sorted(set(timestamps))
-    counts = live.counts
-    assert counts.received == add_up(counts)
-    assert counts.scored == len(results)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [{"max_fps": -1}, {"max_fps": float("nan")}, {"max_age_ms": -1}, {"max_waiting_results": 0}],
-)
-def test_options_out_of_range_are_refused(options: dict[str, float]) -> None:
-    with pytest.raises(UsageError, match="pass"):
-        LiveOptions(**options)  # type: ignore[arg-type]
-
-
-def test_threshold_out_of_range_leaves_no_thread(stub: StubScorer) -> None:
-    with pytest.raises(UsageError, match="threshold"):
-        LiveScorer(stub, options=LiveOptions(change_threshold=0))
-
-
-def test_video_is_scored_in_order_and_whole(stub: StubScorer) -> None:
-    stub.faults = [ModelError("unwell")]
-    frames = [build_frame(timestamp_ms) for timestamp_ms in (0, 40, 40, 20, 80)]
-    results = list(score_video(stub, frames, keep_frames=True))
-    assert [result.timestamp_ms for result in results] == [0, 40, 41, 42, 80]
-    assert [result.frame for result in results] == frames
-    assert [result.error is None for result in results] == [False, True, True, True, True]
-    assert [get_level(view) for view in stub.views] == [get_level(frame.pixels) for frame in frames]
-
-
-def test_video_is_scored_lazily(stub: StubScorer) -> None:
-    results = score_video(stub, (build_frame(step) for step in range(10**9)))
-    assert [next(results).timestamp_ms for _ in range(3)] == [0, 1, 2]
-    assert len(stub.views) == 3
-
-
-def test_one_frame(scorer: PhotoScorer) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
-    score = score_frame(scorer, Frame(pixels, 0, "bgr", 90), (10, 20, 90, 110))
-    cut = np.ascontiguousarray(np.rot90(pixels[..., ::-1], -1)[20:110, 10:90])
-    assert abs(score.quality - scorer.score(cut).quality) <= 5
-    assert (score.image.width_px, score.image.height_px) == (80, 90)
+        assert stub.levels[1] == level

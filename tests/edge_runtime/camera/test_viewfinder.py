@@ -1,13 +1,8 @@
-"""The viewfinder: when to shoot, what is drawn, which advice is given, and what a machine without windows shows."""
+"""The viewfinder: when it says to shoot, which advice it gives, and which reading it shows."""
 
 from __future__ import annotations
 
-import io
-import subprocess
-import sys
-import types
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,10 +11,9 @@ from numpy.typing import NDArray
 from edge_runtime import PhotoScorer, Score
 from edge_runtime.camera import Frame, FrameResult
 from edge_runtime.camera.hint import ShutterHint
-from edge_runtime.camera.overlay import COLORS, WORDS, Reading, draw_overlay, has_letters
+from edge_runtime.camera.overlay import Reading
 from edge_runtime.camera.sources import Interruption
 from edge_runtime.camera.viewfinder import Viewfinder, choose_advice, get_judged_quality, make_preview
-from edge_runtime.camera.viewfinder_screens import TextScreen, WindowScreen, explain_no_window, format_reading
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.gate.catalogue import LANGUAGES, load_catalogue
 from edge_runtime.gate.policy import load_policy, parse_policy
@@ -50,7 +44,7 @@ class ListScreen:
         self.shown.clear()
 
 
-# -- the hint --------------------------------------------------------------------------------------------------------
+# -- the hint ----------------------------------------------------------------------------------------------------------
 
 
 def feed(hint: ShutterHint, qualities: list[float | None], start_ms: int = 0, step_ms: int = 100) -> list[bool]:
@@ -109,74 +103,7 @@ def test_hint_refuses_numbers_out_of_range(settings: tuple[float, ...]) -> None:
         ShutterHint(*settings)  # type: ignore[arg-type]
 
 
-# -- what is drawn ---------------------------------------------------------------------------------------------------
-
-
-def count_color(picture: NDArray[np.uint8], color: tuple[int, int, int]) -> int:
-    return int((picture == np.array(color, np.uint8)).all(axis=-1).sum())
-
-
-def test_bar_is_as_long_as_the_score_and_has_the_verdicts_color() -> None:
-    picture = np.full((480, 640, 3), 128, np.uint8)
-    before = picture.copy()
-    lengths = {}
-    for quality in (20.0, 40.0, 80.0):
-        drawn = draw_overlay(picture, Reading(quality, "review", "Hold still."))
-        lengths[quality] = count_color(drawn, COLORS["review"])
-    assert lengths[40.0] == pytest.approx(2 * lengths[20.0], rel=0.05)
-    assert lengths[80.0] == pytest.approx(4 * lengths[20.0], rel=0.05)
-    assert np.array_equal(picture, before)
-    assert count_color(draw_overlay(picture, Reading(80.0, "reject")), COLORS["reject"]) > 0
-    assert count_color(draw_overlay(picture, Reading()), COLORS["accept"]) == 0
-
-
-def test_frame_all_around_says_shoot() -> None:
-    picture = np.full((480, 640, 3), 128, np.uint8)
-    waiting = draw_overlay(picture, Reading(80.0, "accept"))
-    ready = draw_overlay(picture, Reading(80.0, "accept", is_ready=True))
-    for corner in ((0, 0), (0, -1), (240, 0), (-1, -1)):
-        assert tuple(ready[corner]) == COLORS["accept"]
-    assert tuple(waiting[0, 0]) == (128, 128, 128)
-    assert np.array_equal(waiting[:240, 20:-20], picture[:240, 20:-20])
-
-
-def test_words_stay_within_the_band_however_many_they_are() -> None:
-    picture = np.full((480, 640, 3), 128, np.uint8)
-    short = draw_overlay(picture, Reading(50.0, "review", "Hold still."))
-    long = draw_overlay(picture, Reading(50.0, "review", "Hold the camera still. " * 50))
-    endless = draw_overlay(picture, Reading(50.0, "review", "A" * 1000))
-    for drawn in (short, long, endless):
-        assert np.array_equal(drawn[:360], picture[:360])
-        assert np.array_equal(drawn[:, :5] < 60, short[:, :5] < 60)  # the band is of one height
-    assert not np.array_equal(short, long)
-
-
-@pytest.mark.parametrize("size", [(16, 16), (16, 300), (300, 16), (48, 64), (720, 1280)])
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_every_size_and_language_can_be_drawn(size: tuple[int, int], language: str) -> None:
-    picture = np.zeros((*size, 3), np.uint8)
-    advice = load_catalogue(language).say("bad_exposure.advice")
-    drawn = draw_overlay(picture, Reading(50.0, "review", advice), language)
-    assert drawn.shape == picture.shape
-    assert drawn.dtype == np.uint8
-    assert drawn.any()
-
-
-def test_languages_have_the_same_words() -> None:
-    assert set(WORDS) == set(LANGUAGES)
-    assert {tuple(words) for words in WORDS.values()} == {tuple(WORDS["en"])}
-    assert has_letters("en")
-
-
-def test_reading_in_words() -> None:
-    assert Reading().describe() == "Waiting for a picture"
-    assert Reading(50.0, "review", "Hold still.").describe() == "Hold still."
-    assert Reading(80.0, "accept", "More light.", is_ready=True).describe() == "Steady: shoot now"
-    assert Reading(80.0, "accept").describe() == "Good. Hold still."
-    assert Reading(80.0, "accept", note="no signal").describe() == "no signal"
-
-
-# -- the viewfinder --------------------------------------------------------------------------------------------------
+# -- the viewfinder ----------------------------------------------------------------------------------------------------
 
 
 def test_advice_is_that_of_the_attribute_furthest_below_its_limit() -> None:
@@ -248,129 +175,3 @@ def test_preview_is_upright_and_never_larger() -> None:
     assert make_preview(Frame(np.zeros((720, 1280, 3), np.uint8), 0, rotation=90)).shape == (720, 405, 3)
     assert make_preview(Frame(np.zeros((48, 64, 3), np.uint8), 0)).shape == (48, 64, 3)
     assert make_preview(Frame(np.zeros((3240, 3840), np.uint8), 0, "nv12")).shape == (540, 960, 3)
-
-
-# -- screens ---------------------------------------------------------------------------------------------------------
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_line_is_written_over_on_a_terminal() -> None:
-    stream = Terminal()
-    screen = TextScreen(stream)
-    screen.show("door", Reading(50.0, "review", "Hold\x1b still."), None)
-    screen.show("door", Reading(60.0, "review", "Hold still."), None)
-    screen.close()
-    first, second = stream.getvalue().split("\r")[1:]
-    assert first.startswith("door [##########..........]  50 review  Hold? still.")
-    assert second.startswith("door [############........]  60")
-    assert second.endswith("\n")
-
-
-def test_log_gets_a_line_a_second() -> None:
-    stream = io.StringIO()
-    screen = TextScreen(stream)
-    for number in range(50):
-        screen.show("door", Reading(float(number), "reject"), None)
-    screen.close()
-    lines = stream.getvalue().splitlines()
-    assert len(lines) == 2
-    assert "\r" not in stream.getvalue()
-    assert " 49 reject" in lines[-1]
-
-
-def test_reading_as_text() -> None:
-    assert format_reading(Reading()) == "[....................]  Waiting for a picture"
-    assert format_reading(Reading(100.0, "accept"), "zh").startswith("[####################] 100 通过  画面良好")
-
-
-def test_machine_without_a_display_has_no_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "platform", "linux")
-    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
-        monkeypatch.delenv(name, raising=False)
-    assert explain_no_window() == "this machine has no display"
-    monkeypatch.setenv("DISPLAY", ":77")
-    monkeypatch.setitem(sys.modules, "cv2", None)
-    assert "photogate[camera]" in str(explain_no_window())
-    headless = types.SimpleNamespace(getBuildInformation=lambda: "  GUI:                           NONE\n")
-    monkeypatch.setitem(sys.modules, "cv2", headless)
-    assert "no windows" in str(explain_no_window())
-
-
-def test_display_that_ends_the_process_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DISPLAY", ":77")
-    windowed = types.SimpleNamespace(getBuildInformation=lambda: "  GUI:                           QT5\n")
-    monkeypatch.setitem(sys.modules, "cv2", windowed)
-
-    def answer(returncode: int) -> Any:
-        return lambda *arguments, **settings: subprocess.CompletedProcess([], returncode)
-
-    monkeypatch.setattr(subprocess, "run", answer(-6))  # as Qt's abort()
-    assert explain_no_window() == "the display cannot be used"
-    monkeypatch.setattr(subprocess, "run", answer(0))
-    assert explain_no_window() is None
-
-    def hang(*arguments: Any, **settings: Any) -> Any:
-        raise subprocess.TimeoutExpired("cv2", 20)
-
-    monkeypatch.setattr(subprocess, "run", hang)
-    assert explain_no_window() == "the display does not answer"
-
-
-class FakeCv2(types.SimpleNamespace):
-    """OpenCV's windows, as far as they are used."""
-
-    WND_PROP_VISIBLE, WINDOW_AUTOSIZE, WINDOW_GUI_NORMAL = 4, 1, 16
-
-    def __init__(self) -> None:
-        super().__init__(pictures={}, windows=[], key=-1, is_visible=1.0, is_destroyed=False, error=ValueError)
-
-    def namedWindow(self, name: str, flags: int) -> None:  # noqa: N802
-        self.windows.append((name, flags))
-
-    def imshow(self, name: str, picture: NDArray[np.uint8]) -> None:
-        self.pictures[name] = np.array(picture)
-
-    def waitKey(self, delay_ms: int) -> int:  # noqa: N802
-        assert delay_ms >= 1  # 0 would wait for ever
-        return int(self.key)
-
-    def getWindowProperty(self, name: str, prop: int) -> float:  # noqa: N802
-        if self.is_visible is None:
-            raise self.error("NULL guiReceiver")
-        return float(self.is_visible)
-
-    def destroyAllWindows(self) -> None:  # noqa: N802
-        self.is_destroyed = True
-
-
-@pytest.mark.parametrize("invisible", [0.0, None])  # None: what Qt's windows answer once all are closed
-def test_window_shows_pictures_and_ends_by_key_or_by_being_closed(
-    monkeypatch: pytest.MonkeyPatch, invisible: float | None
-) -> None:
-    cv2 = FakeCv2()
-    monkeypatch.setitem(sys.modules, "cv2", cv2)
-    picture = np.zeros((48, 64, 3), np.uint8)
-    picture[..., 0] = 200
-    screen = WindowScreen()
-    assert not screen.wait(0)
-    screen.show("door", Reading(), None)
-    screen.show("door", Reading(), picture)
-    assert tuple(cv2.pictures["door"][0, 0]) == (0, 0, 200)  # BGR
-    screen.show("door", Reading(), picture)
-    assert cv2.windows == [("door", 17)]
-    assert not screen.wait(0.001)
-    for key in (ord("q"), 27):
-        cv2.key = key
-        assert screen.wait(0)
-    cv2.key, cv2.is_visible = -1, invisible
-    assert screen.wait(0)
-    cv2.pictures.clear()
-    screen.show("door", Reading(), picture)  # closed by its user: it does not come back
-    assert not cv2.pictures
-    assert screen.wait(0)
-    screen.close()
-    assert cv2.is_destroyed
