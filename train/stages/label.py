@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.contract import ATTRIBUTE_NAMES, ViewSpec
+from edge_runtime.contract import ViewSpec
 from edge_runtime.errors import UsageError
 from edge_runtime.views import make_view
 from train.artifact import finish_artifact, open_artifact, read_provenance, write_json
-from train.config import LabelsConfig, TeacherConfig
-from train.data.degradations import KINDS
+from train.config import TeacherConfig
+from train.corrections import hold_below_originals, hold_framing_up
 from train.data.manifest import load_manifests
 from train.data.samples import Sample, collect_labels, load_sample, plan_samples
 from train.data.split import assign_split, check_no_leak
@@ -29,16 +29,13 @@ from train.progress import track
 from train.stages.answers import Answers, load_answers
 from train.targets import collect_known, pack_targets
 
-__all__ = ["HINT_COUNT", "QUALITY_LOST", "STAGE", "LabelledViews", "hold_below_originals", "label", "load_labels"]
+__all__ = ["HINT_COUNT", "STAGE", "LabelledViews", "label", "load_labels"]
 
 Judge = Callable[[Sequence[Sample]], Answers]
 
 STAGE = "labels"
 CROPPED = "cropped"  # in ``LabelledViews.degradations``: a part of the photo, otherwise as it is
 HINT_COUNT = 64  # numbers of the teacher's hidden layer that are kept of each view
-# Share of its quality that a picture loses at least to a fault of strength 1. Our judgement, in the order that people's
-# ratings of 11,125 phone photos give the attributes, with noise raised: theirs had little of it.
-QUALITY_LOST = {"sharpness": 0.7, "exposure": 0.6, "noise": 0.5, "color": 0.35, "composition": 0.3}
 
 
 @dataclass(frozen=True)
@@ -142,7 +139,8 @@ def label(
     outputs["quality"] = quality[:, np.newaxis]
     # How strong a fault is, is known. The teacher's features were trained to see through colours: of the worst cast it
     # says .84 of 1, and a student that learns from both saw next to none.
-    outputs["attributes"] = np.where(np.isnan(known), outputs["attributes"], known)
+    taught = hold_framing_up(samples, known, outputs["attributes"])
+    outputs["attributes"] = np.where(np.isnan(known), taught, known)
     targets = pack_targets(collect_known(samples, known, config.labels), outputs)
     targets["hints"] = judged.hints
     _write_views(samples, out / "views.npy", view_size_px)
@@ -195,39 +193,6 @@ def _ask(teacher: Teacher, samples: Sequence[Sample], folder: Path, work: Path) 
     hints = summarize_hidden(teacher.compute_hidden(features), is_training, HINT_COUNT)
     keys = np.array([sample.key for sample in samples])
     return Answers(teacher.config, keys, outputs, known, hints)
-
-
-def hold_below_originals(
-    samples: Sequence[Sample],
-    attributes: NDArray[np.float32],
-    quality: NDArray[np.float32],
-    labels: LabelsConfig,
-) -> NDArray[np.float32]:
-    """Lowers the teacher's quality of a product's degraded view to what the fault leaves of the original's, where it is
-    higher.
-
-    Most rated photos are natural scenes; of a catalogue picture made dark or pale the teacher often thinks as well as
-    of the picture itself. Only views whose fault is known to show are held down: those with a known attribute. Scenes
-    stay as the teacher has them: people do like dark, pale and colourful ones, and a student that was taught the
-    contrary of them agreed less with people about scenes (SRCC on validation photos .717, without it .750).
-
-    Args:
-        samples: originals and degraded views.
-        attributes: (n, 5), NaN where unknown.
-        quality: (n,) the teacher's, 0-1.
-        labels: tell what is a scene.
-    """
-    originals = {sample.photo.file: value for sample, value in zip(samples, quality, strict=True) if sample.is_original}
-    held = quality.copy()
-    for row, sample in enumerate(samples):
-        if sample.degradation is None or labels.style.get(sample.photo.style) in labels.scenes:
-            continue
-        name = KINDS[sample.degradation.kind]
-        if np.isnan(attributes[row, ATTRIBUTE_NAMES.index(name)]):
-            continue
-        share = 1 - QUALITY_LOST[name] * sample.degradation.strength
-        held[row] = min(quality[row], originals[sample.photo.file] * share)
-    return held
 
 
 def load_labels(folder: Path) -> LabelledViews:

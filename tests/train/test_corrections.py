@@ -1,0 +1,94 @@
+"""A degraded view loses its original's quality, and a flawless photo keeps its framing, whatever the teacher says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_runtime.contract import ATTRIBUTE_NAMES
+from train.config import LabelsConfig
+from train.corrections import FRAMED_LEAST, QUALITY_LOST, hold_below_originals, hold_framing_up
+from train.data.degradations import Degradation
+from train.data.manifest import Photo
+from train.data.samples import Sample
+
+PHOTO = Photo("a.jpg", Path("a.jpg"), None, "", "", "g", "")
+LABELS = LabelsConfig(style={"white": "studio", "street": "scene"}, scenes=("scene",))
+ORIGINAL = Sample(PHOTO, "train", is_clean=True)
+
+
+def degrade(kind: str, strength: float) -> Sample:
+    return Sample(PHOTO, "train", is_clean=True, degradation=Degradation(kind, strength))
+
+
+def hold(samples: list[Sample], quality: list[float], known: bool = True) -> list[float]:
+    attributes = np.full((len(samples), len(ATTRIBUTE_NAMES)), 0.5 if known else np.nan, np.float32)
+    return hold_below_originals(samples, attributes, np.array(quality, np.float32), LABELS).tolist()
+
+
+def test_a_view_the_teacher_thinks_too_well_of_is_held_down() -> None:
+    samples = [ORIGINAL, degrade("underexposed", 0.5), degrade("defocus", 1.0)]
+    expected = [0.8, 0.8 * (1 - 0.5 * QUALITY_LOST["exposure"]), 0.8 * (1 - QUALITY_LOST["sharpness"])]
+    assert hold(samples, [0.8, 0.9, 0.8]) == pytest.approx(expected)
+
+
+def test_a_view_the_teacher_thinks_less_of_stays_where_it_is() -> None:
+    assert hold([ORIGINAL, degrade("sensor_noise", 0.5)], [0.8, 0.1]) == pytest.approx([0.8, 0.1])
+
+
+def test_a_fault_that_is_not_known_to_show_changes_nothing() -> None:
+    assert hold([ORIGINAL, degrade("undersaturated", 1.0)], [0.8, 0.9], known=False) == pytest.approx([0.8, 0.9])
+
+
+@pytest.mark.parametrize(("style", "is_held"), [("white", True), ("unheard of", True), ("street", False)])
+def test_scenes_stay_as_the_teacher_has_them(style: str, is_held: bool) -> None:
+    samples = [replace(each, photo=replace(PHOTO, style=style)) for each in (ORIGINAL, degrade("underexposed", 1.0))]
+    expected = 0.8 * (1 - QUALITY_LOST["exposure"]) if is_held else 0.9
+    assert hold(samples, [0.8, 0.9]) == pytest.approx([0.8, expected])
+
+
+def test_a_good_framing_is_no_fault() -> None:
+    reframed = Sample(PHOTO, "train", is_clean=True, reframe_seed=1)
+    assert hold([ORIGINAL, reframed], [0.8, 0.9]) == pytest.approx([0.8, 0.9])
+
+
+RATED = replace(PHOTO, mos=0.8)
+COMPOSITION = ATTRIBUTE_NAMES.index("composition")
+
+
+def hold_framing(sample: Sample, known: float = np.nan, taught: float = 0.4) -> list[float]:
+    attributes = np.full((1, len(ATTRIBUTE_NAMES)), taught, np.float32)
+    known_attributes = np.full_like(attributes, np.nan)
+    known_attributes[0, COMPOSITION] = known
+    held = hold_framing_up([sample], known_attributes, attributes)
+    assert attributes.tolist() == [[pytest.approx(taught)] * len(ATTRIBUTE_NAMES)]  # the input is left as it is
+    found: list[float] = held[0].tolist()
+    assert found[:COMPOSITION] == [pytest.approx(taught)] * COMPOSITION
+    return found[COMPOSITION:]
+
+
+@pytest.mark.parametrize("degradation", [None, Degradation("white_balance", 0.5)])
+def test_a_photo_that_people_rated_flawless_is_not_called_badly_framed(degradation: Degradation | None) -> None:
+    sample = Sample(RATED, "train", is_clean=True, degradation=degradation)
+    assert hold_framing(sample) == pytest.approx([FRAMED_LEAST])
+    assert hold_framing(sample, taught=0.97) == pytest.approx([0.97])
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        Sample(PHOTO, "train", is_clean=True),
+        Sample(RATED, "train", is_clean=False),
+        Sample(RATED, "train", is_clean=True, crop_seed=1),
+    ],
+    ids=["rated by nobody", "not flawless", "crop"],
+)
+def test_of_other_framings_the_teacher_may_think_ill(sample: Sample) -> None:
+    assert hold_framing(sample) == pytest.approx([0.4])
+
+
+def test_a_framing_that_is_known_is_left_alone() -> None:
+    assert hold_framing(Sample(RATED, "train", is_clean=True), known=0.2) == pytest.approx([0.4])
