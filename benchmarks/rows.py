@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from benchmarks.accuracy import Accuracy
 from benchmarks.classics import CLASSICS
@@ -54,6 +54,7 @@ class Row:
         kind: how it is loaded and called.
         path: its file, or the teacher's folder; None where it is still to be made.
         weights: the teacher's backbone weights, if they have moved; see ``train.models.teacher.load_teacher``.
+        trained: of a classic row, the folder of a teacher of that network alone, whose accuracy is the row's.
         note: why something is empty, or what must be known to read the figures.
         is_failed: the file is there, but could not be measured.
         accuracy: by subset.
@@ -66,6 +67,7 @@ class Row:
     path: Path | None
     note: str = ""
     weights: Sequence[str] = ()
+    trained: Path | None = None
     is_failed: bool = False
     accuracy: dict[str, Accuracy] = field(default_factory=dict)
     latency: dict[int, LatencySummary] = field(default_factory=dict)
@@ -89,7 +91,12 @@ class Row:
 
 
 def build_rows(
-    keys: Sequence[str], artifact: Path, teacher: Path, peers: Path, teacher_weights: Sequence[str] = ()
+    keys: Sequence[str],
+    artifact: Path,
+    teacher: Path,
+    peers: Path,
+    teacher_weights: Sequence[str] = (),
+    trained: Sequence[str] = (),
 ) -> list[Row]:
     """The rows wanted, in the table's order; a row whose file is absent says so in its note.
 
@@ -99,20 +106,23 @@ def build_rows(
         teacher: the teacher's artifact folder.
         peers: the folder with the NIMA models.
         teacher_weights: see :class:`Row`.
+        trained: "vgg16=FOLDER", "resnet50=FOLDER": where ``python -m train fit-teacher`` trained heads on that network.
 
     Raises:
-        UsageError: an unknown key.
+        UsageError: an unknown key, or a folder in ``trained`` that is no teacher of that network alone.
     """
     unknown = sorted(set(keys) - set(ROW_KEYS))
     if unknown:
         raise UsageError(f"unknown rows {', '.join(unknown)}; there are {', '.join(ROW_KEYS)}")
+    folders = _read_trained(trained)
     rows = []
     for key in (key for key in ROW_KEYS if key in keys):
         row: Row
         if key == "teacher":
             row = Row(key, ROW_LABELS[key], "teacher", teacher, weights=teacher_weights)
         elif key in CLASSICS:
-            row = Row(key, ROW_LABELS[key], "classic", None, "latency only, untrained")
+            folder = folders.get(key)
+            row = Row(key, ROW_LABELS[key], "classic", None, _describe_classic(folder), trained=folder)
         elif key in NIMA_FILES:
             row = Row(key, ROW_LABELS[key], "nima", peers / NIMA_FILES[key])
         else:
@@ -159,6 +169,35 @@ def read_split_seed(artifact: Path) -> int:
         return int(json.loads(path.read_text(encoding="utf-8")).get("split_seed", 0))
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UsageError(f"{path}: no usable split_seed ({error}); pass --seed") from error
+
+
+def _read_trained(trained: Sequence[str]) -> dict[str, Path]:
+    folders = {}
+    for entry in trained:
+        name, _, folder = entry.partition("=")
+        if name not in CLASSICS or not folder:
+            raise UsageError(f"{entry!r}: write {' or '.join(f'{key}=FOLDER' for key in CLASSICS)}")
+        networks = [backbone["name"] for backbone in _read_backbones(Path(folder))]
+        if networks != [name]:
+            raise UsageError(f"{folder}: a teacher on {' and '.join(networks)} does not tell what {name} can do")
+        folders[name] = Path(folder)
+    return folders
+
+
+def _read_backbones(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "provenance.json"
+    try:
+        backbones: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["config"]["backbones"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path}: this is no artifact of fit-teacher: {type(error).__name__}: {error}") from error
+    return backbones
+
+
+def _describe_classic(folder: Path | None) -> str:
+    if folder is None:
+        return "latency only, untrained"
+    side_px = _read_backbones(folder)[0]["input_size_px"]
+    return f"accuracy of heads trained on its frozen features at {side_px} px; all else of the bare network, untrained"
 
 
 def _find_model(artifact: Path, key: str) -> Path:

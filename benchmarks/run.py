@@ -52,6 +52,7 @@ class RunOptions:
         artifact: of ``python -m compress run``, or one .tflite file.
         teacher, peers: folders.
         teacher_weights: the teacher's backbone weights, if they have moved; see ``train.models.teacher.load_teacher``.
+        trained: see :func:`benchmarks.rows.build_rows`.
         rows: keys to measure; None: all (in a smoke run: all but the untrained backbones).
         part: of the split.
         limit: rated photos at most.
@@ -66,6 +67,7 @@ class RunOptions:
     teacher: Path
     peers: Path
     teacher_weights: tuple[str, ...] = ()
+    trained: tuple[str, ...] = ()
     rows: tuple[str, ...] | None = None
     part: str = "test"
     limit: int | None = None
@@ -89,7 +91,12 @@ def run(options: RunOptions, say: Callable[[str], None] = lambda line: print(lin
     limit = min(options.limit or SMOKE_LIMIT, SMOKE_LIMIT) if options.is_smoke else options.limit
     plan = SMOKE_PLAN if options.is_smoke else TurnPlan()
     rows = build_rows(
-        options.rows or ROW_KEYS, options.artifact, options.teacher, options.peers, options.teacher_weights
+        options.rows or ROW_KEYS,
+        options.artifact,
+        options.teacher,
+        options.peers,
+        options.teacher_weights,
+        options.trained,
     )
     photos = load_rated_photos(options.data, options.part, seed, limit)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -157,7 +164,7 @@ def _measure_accuracies(
     rows: Sequence[Row], photos: Sequence[Photo], resamples: int, say: Callable[[str], None]
 ) -> None:
     for row in rows:
-        if not row.is_usable or row.kind == "classic":
+        if not row.is_usable or (row.kind == "classic" and row.trained is None):
             continue
         say(f"{row.label}: scoring {len(photos)} photos")
         with _failures_noted(row), ExitStack() as stack:
@@ -167,8 +174,9 @@ def _measure_accuracies(
 
 def _open_predictor(row: Row, stack: ExitStack) -> PredictQuality:
     assert row.path is not None  # is_usable
-    if row.kind == "teacher":
-        return stack.enter_context(TeacherProcess(row.path, max(THREAD_COUNTS), row.weights)).predict
+    teacher = row.path if row.kind == "teacher" else row.trained
+    if teacher is not None:
+        return stack.enter_context(TeacherProcess(teacher, max(THREAD_COUNTS), row.weights)).predict
     if row.kind == "nima":
         return build_nima_predictor(row.path, num_threads=1)
     scorer = stack.enter_context(PhotoScorer.from_file(row.path, num_threads=1))
@@ -248,7 +256,8 @@ def _add_notes(results: Results, options: RunOptions) -> None:
     kinds = {row.kind for row in results.rows if row.latency}
     if "classic" in kinds:
         results.notes.append(
-            "VGG16 and ResNet50: latency only, untrained (random weights; backbone, average pooling, one output)."
+            "VGG16 and ResNet50: latency, memory and size are those of random weights (backbone, average pooling, one "
+            "output)."
         )
     if "teacher" in kinds:
         results.notes.append(

@@ -40,6 +40,13 @@ def add_command(commands: Any) -> None:
     add = command.add_argument
     add("--peers", type=Path, default=Path("../shared/peers"), help="folder with the NIMA .tflite files")
     add("--rows", nargs="+", choices=ROW_KEYS, metavar="ROW", help=f"only these rows, out of: {', '.join(ROW_KEYS)}")
+    add(
+        "--trained",
+        action="append",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="heads that `train fit-teacher` trained on vgg16 or resnet50 alone, for the accuracy of that row",
+    )
     add("--limit", type=int, help="score this many photos at most, evenly spaced over the part")
     add("--smoke", dest="is_smoke", action="store_true", help="few photos and rounds, untrained backbones left out")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,33 @@ def test_the_record_of_the_shipped_model_is_known_by_any_way_to_its_folder(tmp_p
     for artifact in (REFERENCE, way):
         (row,) = build_rows(["int8"], artifact, tmp_path, tmp_path)
         assert row.path is not None and row.path.parent.name == "models", "its int8 file lies in the package"
+
+
+def _write_teacher(folder: Path, *networks: str) -> Path:
+    folder.mkdir()
+    backbones = [{"name": name, "input_size_px": 96} for name in networks]
+    (folder / "provenance.json").write_text(json.dumps({"config": {"backbones": backbones}}), encoding="utf-8")
+    return folder
+
+
+def test_a_classic_network_with_trained_heads_has_their_accuracy(tmp_path: Path) -> None:
+    heads = _write_teacher(tmp_path / "heads", "resnet50")
+    rows = build_rows(["vgg16", "resnet50"], tmp_path, tmp_path, tmp_path, trained=[f"resnet50={heads}"])
+    assert [row.trained for row in rows] == [None, heads]
+    assert rows[0].note == "latency only, untrained"
+    assert rows[1].note.startswith("accuracy of heads trained on its frozen features at 96 px")
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("resnet50", "vgg16=FOLDER or resnet50=FOLDER"),
+        ("alexnet={}", "vgg16=FOLDER or resnet50=FOLDER"),
+        ("vgg16={}", "a teacher on resnet50 and vgg16 does not tell what vgg16 can do"),
+        ("resnet50={}/none", "no artifact of fit-teacher"),
+    ],
+)
+def test_heads_that_tell_nothing_about_the_network_are_refused(entry: str, message: str, tmp_path: Path) -> None:
+    pair = _write_teacher(tmp_path / "pair", "resnet50", "vgg16")
+    with pytest.raises(UsageError, match=message):
+        build_rows(["vgg16", "resnet50"], tmp_path, tmp_path, tmp_path, trained=[entry.format(pair)])
