@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from benchmarks.accuracy import Accuracy
 from benchmarks.classics import CLASSICS
@@ -15,6 +15,7 @@ from benchmarks.memory import Footprint
 from benchmarks.peers.nima import NIMA_FILES
 from edge_runtime.errors import UsageError
 from edge_runtime.models import DEFAULT_MODEL, find_model
+from train.artifact import read_provenance
 
 __all__ = [
     "ROW_KEYS",
@@ -114,15 +115,14 @@ def build_rows(
     unknown = sorted(set(keys) - set(ROW_KEYS))
     if unknown:
         raise UsageError(f"unknown rows {', '.join(unknown)}; there are {', '.join(ROW_KEYS)}")
-    folders = _read_trained(trained)
+    heads = _read_trained(trained)
     rows = []
     for key in (key for key in ROW_KEYS if key in keys):
         row: Row
         if key == "teacher":
             row = Row(key, ROW_LABELS[key], "teacher", teacher, weights=teacher_weights)
         elif key in CLASSICS:
-            folder = folders.get(key)
-            row = Row(key, ROW_LABELS[key], "classic", None, _describe_classic(folder), trained=folder)
+            row = _build_classic(key, heads)
         elif key in NIMA_FILES:
             row = Row(key, ROW_LABELS[key], "nima", peers / NIMA_FILES[key])
         else:
@@ -171,33 +171,27 @@ def read_split_seed(artifact: Path) -> int:
         raise UsageError(f"{path}: no usable split_seed ({error}); pass --seed") from error
 
 
-def _read_trained(trained: Sequence[str]) -> dict[str, Path]:
-    folders = {}
+def _read_trained(trained: Sequence[str]) -> dict[str, tuple[Path, int]]:
+    """By network: the folder of its heads, and the side in pixels of the picture that they were trained on."""
+    found = {}
     for entry in trained:
         name, _, folder = entry.partition("=")
         if name not in CLASSICS or not folder:
             raise UsageError(f"{entry!r}: write {' or '.join(f'{key}=FOLDER' for key in CLASSICS)}")
-        networks = [backbone["name"] for backbone in _read_backbones(Path(folder))]
-        if networks != [name]:
-            raise UsageError(f"{folder}: a teacher on {' and '.join(networks)} does not tell what {name} can do")
-        folders[name] = Path(folder)
-    return folders
+        backbones = read_provenance(Path(folder), "teacher")["config"]["backbones"]
+        side_px = {backbone["name"]: int(backbone["input_size_px"]) for backbone in backbones}
+        if list(side_px) != [name]:
+            raise UsageError(f"{folder}: a teacher on {' and '.join(side_px)} does not tell what {name} can do")
+        found[name] = Path(folder), side_px[name]
+    return found
 
 
-def _read_backbones(folder: Path) -> list[dict[str, Any]]:
-    path = folder / "provenance.json"
-    try:
-        backbones: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["config"]["backbones"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path}: this is no artifact of fit-teacher: {type(error).__name__}: {error}") from error
-    return backbones
-
-
-def _describe_classic(folder: Path | None) -> str:
-    if folder is None:
-        return "latency only, untrained"
-    side_px = _read_backbones(folder)[0]["input_size_px"]
-    return f"accuracy of heads trained on its frozen features at {side_px} px; all else of the bare network, untrained"
+def _build_classic(key: str, trained: Mapping[str, tuple[Path, int]]) -> Row:
+    if key not in trained:
+        return Row(key, ROW_LABELS[key], "classic", None, "latency only, untrained")
+    folder, side_px = trained[key]
+    note = f"accuracy of heads trained on its frozen features at {side_px} px; all else of the bare network, untrained"
+    return Row(key, ROW_LABELS[key], "classic", None, note, trained=folder)
 
 
 def _find_model(artifact: Path, key: str) -> Path:

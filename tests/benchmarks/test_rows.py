@@ -80,7 +80,9 @@ def test_the_record_of_the_shipped_model_is_known_by_any_way_to_its_folder(tmp_p
 def _write_teacher(folder: Path, *networks: str) -> Path:
     folder.mkdir()
     backbones = [{"name": name, "input_size_px": 96} for name in networks]
-    (folder / "provenance.json").write_text(json.dumps({"config": {"backbones": backbones}}), encoding="utf-8")
+    (folder / "provenance.json").write_text(
+        json.dumps({"stage": "teacher", "config": {"backbones": backbones}}), encoding="utf-8"
+    )
     return folder
 
 
@@ -98,7 +100,7 @@ def test_a_classic_network_with_trained_heads_has_their_accuracy(tmp_path: Path)
         ("resnet50", "vgg16=FOLDER or resnet50=FOLDER"),
         ("alexnet={}", "vgg16=FOLDER or resnet50=FOLDER"),
         ("vgg16={}", "a teacher on resnet50 and vgg16 does not tell what vgg16 can do"),
-        ("resnet50={}/none", "no artifact of fit-teacher"),
+        ("resnet50={}/none", "none is not a finished artifact"),
     ],
 )
 def test_heads_that_tell_nothing_about_the_network_are_refused(entry: str, message: str, tmp_path: Path) -> None:
