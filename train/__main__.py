@@ -111,6 +111,7 @@ def _run_adapt(arguments: argparse.Namespace) -> None:
         arguments.out,
         style=arguments.style,
         without=arguments.without,
+        per_folder=arguments.per_folder,
         overwrite=arguments.force,
     )
     print(f"{count} photos in {arguments.out}")
@@ -147,6 +148,9 @@ def _build_parser() -> argparse.ArgumentParser:
     public_set.add_argument("--style", default="", help="of photos whose style the set does not tell")
     public_set.add_argument(
         "--without", type=Path, action="append", default=[], metavar="MANIFEST", help="leave out the photos it holds"
+    )
+    public_set.add_argument(
+        "--per-folder", type=int, default=0, metavar="N", help="at most N photos of each folder in IMAGES (all)"
     )
     public_set.add_argument("--out", type=Path, required=True, help="manifest to write")
     public_set.add_argument("--force", action="store_true", help="replace the manifest that is there")

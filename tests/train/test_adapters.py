@@ -128,6 +128,22 @@ def test_groceries_are_grouped_as_in_their_own_lists(tmp_path: Path) -> None:
         adapt("grocery", tmp_path, write(tmp_path / "bad.txt", "apple.jpg 1 0\n"), tmp_path / "n.csv")
 
 
+def test_no_folder_drowns_the_others(tmp_path: Path, images: Path) -> None:
+    for folder, count in (("many/a", 6), ("many/b", 6), ("few", 2)):
+        (images / folder).mkdir(parents=True)
+        for number in range(count):
+            (images / folder / f"{number}.jpg").write_bytes(b"x")
+    assert adapt("folder", images, None, tmp_path / "all.csv")[0] == 4 + 12 + 2
+    assert adapt("folder", images, None, tmp_path / "m.csv", per_folder=3) == (3 + 3 + 2, [])
+    drawn = [photo.file for photo in load_manifest(tmp_path / "m.csv")]
+    assert sum(file.startswith("Images/many/") for file in drawn) == 3 == sum(file.count("/") == 1 for file in drawn)
+    (images / "few" / "more.jpg").write_bytes(b"x")
+    adapt("folder", images, None, tmp_path / "n.csv", per_folder=3)
+    assert set(drawn) < {photo.file for photo in load_manifest(tmp_path / "n.csv")}, "the draw of a folder is its own"
+    with pytest.raises(UsageError, match="per_folder is -1"):
+        adapt("folder", images, None, tmp_path / "o.csv", per_folder=-1)
+
+
 def test_a_folder_needs_no_table_and_leaves_out_what_a_manifest_holds(tmp_path: Path, images: Path) -> None:
     (images / "twin.jpg").write_bytes(b"known")
     (images / "notes.txt").write_text("no photo")

@@ -8,6 +8,7 @@ are groups of one. Sets that nobody rated are worth having, too: a student learn
 from __future__ import annotations
 
 import csv
+import hashlib
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -64,6 +65,7 @@ def adapt(
     *,
     style: str = "",
     without: Sequence[str | Path] = (),
+    per_folder: int = 0,
     overwrite: bool = False,
 ) -> tuple[int, list[str]]:
     """Writes a manifest for a public set.
@@ -75,13 +77,16 @@ def adapt(
         out: the manifest to write.
         style: of photos whose style neither the table nor the adapter knows.
         without: manifests whose photos are left out, whatever their names are here: those of the same bytes.
+        per_folder: of each folder directly in ``images``, and of the photos in none, at most so many, drawn by a hash
+            of their names, lest a large folder drowns the others; 0: all.
         overwrite: replace an existing manifest.
 
     Returns:
         The number of photos in the manifest, and the names of photos in the table that ``images`` lacks.
 
     Raises:
-        UsageError: there is no such adapter, it needs a table or takes none, or ``out`` exists.
+        UsageError: there is no such adapter, it needs a table or takes none, ``per_folder`` is negative, or ``out``
+            exists.
         InputError: ``images`` is no folder.
         ManifestError: the table cannot be read, lacks a column, has a score that is no number or off the scale, or none
             of its photos lies in ``images``.
@@ -93,6 +98,8 @@ def adapt(
         raise UsageError(
             f"{name}: pass the authors' table with --scores" if adapter.has_table else f"{name} takes no --scores"
         )
+    if per_folder < 0:
+        raise UsageError(f"per_folder is {per_folder}: pass 1 or more photos, or 0 for all of them")
     table = images if scores is None else Path(scores)
     if not images.is_dir():
         raise InputError(f"{images}: not a folder; pass the folder that holds the photos of {adapter.source}")
@@ -100,7 +107,7 @@ def adapt(
     known = {compute_digest(photo.path) for photo in load_manifests([Path(path) for path in without])}
     rows: list[dict[str, object]] = []
     absent: list[str] = []
-    for entry in adapter.read(table):
+    for entry in _draw_per_folder(adapter.read(table), per_folder):
         path = images / entry.name
         if not path.is_file():
             absent.append(entry.name)
@@ -125,6 +132,19 @@ def adapt(
         raise ManifestError(f"{table}: none of its {len(absent)} photos lies in {images} (first: {named})")
     base.mkdir(parents=True, exist_ok=True)
     return write_manifest(rows, out, overwrite=overwrite), absent
+
+
+def _draw_per_folder(entries: Iterator[_Entry], limit: int) -> Iterator[_Entry]:
+    """At most ``limit`` entries (0: all) of each first folder in their names, and of those in none, in their order."""
+    if not limit:
+        yield from entries
+        return
+    folders: dict[str, list[_Entry]] = {}
+    for entry in entries:
+        folders.setdefault(entry.name.rpartition("/")[0].split("/")[0], []).append(entry)
+    for members in folders.values():
+        drawn = sorted(members, key=lambda entry: hashlib.sha256(entry.name.encode()).digest())[:limit]
+        yield from sorted(drawn, key=lambda entry: entry.row)
 
 
 def _read_biq2021(scores: Path) -> Iterator[_Entry]:
