@@ -21,6 +21,7 @@ __all__ = [
     "ROW_KEYS",
     "Row",
     "build_rows",
+    "check_split",
     "choose_split_seed",
     "find_default_artifact",
     "find_int8_model",
@@ -169,6 +170,36 @@ def read_split_seed(artifact: Path) -> int:
         return int(json.loads(path.read_text(encoding="utf-8")).get("split_seed", 0))
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UsageError(f"{path}: no usable split_seed ({error}); pass --seed") from error
+
+
+def check_split(rows: Sequence[Row], seed: int) -> None:
+    """Fails the rows of teachers that learnt from photos on another split, and takes such heads from classics.
+
+    On the part that ``seed`` sets apart, their accuracy would be that of photos they have learnt by heart.
+    A row whose folder does not say its split's seed gets a note.
+    """
+    for row in rows:
+        folder = row.path if row.kind == "teacher" else row.trained
+        if folder is None or row.is_failed or not folder.exists():
+            continue
+        trained_with = _read_teacher_seed(folder)
+        if trained_with is None:
+            row.add_note("does not say its split seed: it may have learnt from photos of this part")
+        elif trained_with != seed:
+            reason = f"trained with split seed {trained_with}, not {seed}: it has learnt from photos of this part"
+            if row.kind == "teacher":
+                row.fail(reason)
+            else:  # the bare network's latency and size are as good as ever
+                row.trained = None
+                row.add_note(f"accuracy left out: {reason}")
+
+
+def _read_teacher_seed(folder: Path) -> int | None:
+    """``split_seed`` of the config that a teacher was trained with; None where its folder does not say."""
+    try:
+        return int(json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["config"]["split_seed"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def _read_trained(trained: Sequence[str]) -> dict[str, tuple[Path, int]]:

@@ -26,7 +26,7 @@ from benchmarks.output_folder import check_output_folder
 from benchmarks.peers.nima import build_nima_predictor
 from benchmarks.plot import PlotPoint, save_accuracy_latency_plot
 from benchmarks.report import Results, write_results
-from benchmarks.rows import ROW_KEYS, Row, build_rows, choose_split_seed
+from benchmarks.rows import ROW_KEYS, Row, build_rows, check_split, choose_split_seed
 from benchmarks.teacher import TeacherProcess
 from edge_runtime import PhotoScorer
 from edge_runtime.contract import ViewSpec, unpack_model
@@ -98,6 +98,7 @@ def run(options: RunOptions, say: Callable[[str], None] = lambda line: print(lin
         options.teacher_weights,
         options.trained,
     )
+    check_split(rows, seed)
     photos = load_rated_photos(options.data, options.part, seed, limit)
     options.out.mkdir(parents=True, exist_ok=True)
     environment = {**collect_environment(), "started": read_timestamp(), "load_average_start": read_load_average()}

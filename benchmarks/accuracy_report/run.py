@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -25,7 +24,7 @@ from benchmarks.accuracy_report.slices import compute_agreement
 from benchmarks.environment import collect_environment, compute_sha256, describe_files, read_timestamp
 from benchmarks.options import check_counts
 from benchmarks.output_folder import check_output_folder
-from benchmarks.rows import ROW_KEYS, Row, build_rows, choose_split_seed
+from benchmarks.rows import ROW_KEYS, Row, build_rows, check_split, choose_split_seed
 from benchmarks.teacher import TeacherProcess
 from edge_runtime import PhotoScorer
 from edge_runtime.errors import PhotogateError, UsageError
@@ -143,24 +142,10 @@ def _build_rows(options: AccuracyOptions, seed: int) -> list[Row]:
     """The teacher if asked for, the artifact's models, the further ones."""
     keys = (*(("teacher",) if options.teacher is not None else ()), *OWN_KEYS)
     rows = build_rows(keys, options.artifact, options.teacher or Path(), Path(), options.teacher_weights)
-    for row in rows:
-        if row.kind == "teacher" and row.is_usable and row.path is not None:
-            trained_with = _read_teacher_seed(row.path)
-            if trained_with is None:
-                row.add_note("does not say its split seed: it may have learnt from photos of this part")
-            elif trained_with != seed:
-                row.fail(f"trained with split seed {trained_with}, not {seed}: it has learnt from photos of this part")
+    check_split(rows, seed)
     for name, path in options.models:
         rows.append(Row(name, name, "photogate", path, "" if path.exists() else f"not found: {path}"))
     return rows
-
-
-def _read_teacher_seed(folder: Path) -> int | None:
-    """``split_seed`` of the config that the teacher was trained with; None where its folder does not say."""
-    try:
-        return int(json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["config"]["split_seed"])
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
 
 
 def _ask_teacher(rows: Sequence[Row], photos: Sequence[Photo]) -> NDArray[np.float64] | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.rows import REFERENCE, ROW_KEYS, build_rows, read_split_seed
+from benchmarks.rows import REFERENCE, ROW_KEYS, build_rows, check_split, read_split_seed
 from edge_runtime.errors import UsageError
 
 
@@ -77,12 +77,11 @@ def test_the_record_of_the_shipped_model_is_known_by_any_way_to_its_folder(tmp_p
         assert row.path is not None and row.path.parent.name == "models", "its int8 file lies in the package"
 
 
-def _write_teacher(folder: Path, *networks: str) -> Path:
+def _write_teacher(folder: Path, *networks: str, **config: int) -> Path:
     folder.mkdir()
     backbones = [{"name": name, "input_size_px": 96} for name in networks]
-    (folder / "provenance.json").write_text(
-        json.dumps({"stage": "teacher", "config": {"backbones": backbones}}), encoding="utf-8"
-    )
+    provenance = {"stage": "teacher", "config": {"backbones": backbones, **config}}
+    (folder / "provenance.json").write_text(json.dumps(provenance), encoding="utf-8")
     return folder
 
 
@@ -107,3 +106,17 @@ def test_heads_that_tell_nothing_about_the_network_are_refused(entry: str, messa
     pair = _write_teacher(tmp_path / "pair", "resnet50", "vgg16")
     with pytest.raises(UsageError, match=message):
         build_rows(["vgg16", "resnet50"], tmp_path, tmp_path, tmp_path, trained=[entry.format(pair)])
+
+
+def test_what_has_learnt_from_the_photos_of_the_part_is_not_measured_on_them(tmp_path: Path) -> None:
+    heads = _write_teacher(tmp_path / "heads", "resnet50", split_seed=6)
+    silent = _write_teacher(tmp_path / "silent", "resnet50", "vgg16")
+    for seed, is_measured in ((6, True), (7, False)):
+        teacher, classic = build_rows(["teacher", "resnet50"], tmp_path, heads, tmp_path, trained=[f"resnet50={heads}"])
+        check_split([teacher, classic], seed)
+        assert teacher.is_failed is not is_measured
+        assert (classic.trained == heads) is is_measured and not classic.is_failed, "its latency stays"
+        assert all(("split seed 6, not 7" in row.note) is not is_measured for row in (teacher, classic))
+    (teacher,) = build_rows(["teacher"], tmp_path, silent, tmp_path)
+    check_split([teacher], 6)
+    assert not teacher.is_failed and "may have learnt from photos of this part" in teacher.note
