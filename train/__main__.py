@@ -104,6 +104,8 @@ def _run_search(arguments: argparse.Namespace) -> None:
 
 
 def _run_adapt(arguments: argparse.Namespace) -> None:
+    from train.stages.answers import load_answers
+
     count, absent = adapt(
         arguments.name,
         arguments.images,
@@ -111,6 +113,7 @@ def _run_adapt(arguments: argparse.Namespace) -> None:
         arguments.out,
         style=arguments.style,
         without=arguments.without,
+        within=None if arguments.within is None else load_answers(arguments.within).files,
         per_folder=arguments.per_folder,
         overwrite=arguments.force,
     )
@@ -148,6 +151,9 @@ def _build_parser() -> argparse.ArgumentParser:
     public_set.add_argument("--style", default="", help="of photos whose style the set does not tell")
     public_set.add_argument(
         "--without", type=Path, action="append", default=[], metavar="MANIFEST", help="leave out the photos it holds"
+    )
+    public_set.add_argument(
+        "--within", type=Path, metavar="ANSWERS", help="only photos that the answers.npz of a label artifact names"
     )
     public_set.add_argument(
         "--per-folder", type=int, default=0, metavar="N", help="at most N photos of each folder in IMAGES (all)"

@@ -128,6 +128,14 @@ def test_groceries_are_grouped_as_in_their_own_lists(tmp_path: Path) -> None:
         adapt("grocery", tmp_path, write(tmp_path / "bad.txt", "apple.jpg 1 0\n"), tmp_path / "n.csv")
 
 
+def test_the_photos_of_a_known_list(tmp_path: Path, images: Path) -> None:
+    wanted = {"../Images/00001.jpg", "Images/00001.jpg", "Images/ss03 (2).jpg", "Images/gone.jpg"}
+    assert adapt("folder", images, None, tmp_path / "m.csv", within=wanted) == (2, [])
+    assert {photo.file for photo in load_manifest(tmp_path / "m.csv")} < wanted
+    with pytest.raises(ManifestError, match="no photos that are wanted"):
+        adapt("folder", images, None, tmp_path / "n.csv", within=set())
+
+
 def test_no_folder_drowns_the_others(tmp_path: Path, images: Path) -> None:
     for folder, count in (("many/a", 6), ("many/b", 6), ("few", 2)):
         (images / folder).mkdir(parents=True)
@@ -156,7 +164,7 @@ def test_a_folder_needs_no_table_and_leaves_out_what_a_manifest_holds(tmp_path: 
     photos = load_manifest(tmp_path / "m.csv")
     assert {photo.style for photo in photos} == {"general"}
     assert {photo.source for photo in photos} == {"Images"} and len({photo.group for photo in photos}) == 4
-    with pytest.raises(ManifestError, match="no photos that stand in no manifest yet"):
+    with pytest.raises(ManifestError, match="no photos that are wanted and stand in no manifest yet"):
         adapt("folder", elsewhere, None, tmp_path / "n.csv", without=[elsewhere / "m.csv"])
     with pytest.raises(UsageError, match="takes no --scores"):
         adapt("folder", images, tmp_path / "m.csv", tmp_path / "n.csv")

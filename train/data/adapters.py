@@ -11,7 +11,7 @@ import csv
 import hashlib
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +65,7 @@ def adapt(
     *,
     style: str = "",
     without: Sequence[str | Path] = (),
+    within: Container[str] | None = None,
     per_folder: int = 0,
     overwrite: bool = False,
 ) -> tuple[int, list[str]]:
@@ -77,6 +78,7 @@ def adapt(
         out: the manifest to write.
         style: of photos whose style neither the table nor the adapter knows.
         without: manifests whose photos are left out, whatever their names are here: those of the same bytes.
+        within: keep only photos whose ``file`` in the manifest is one of these; None: all.
         per_folder: of each folder directly in ``images``, and of the photos in none, at most so many, drawn by a hash
             of their names, lest a large folder drowns the others; 0: all.
         overwrite: replace an existing manifest.
@@ -114,9 +116,12 @@ def adapt(
             continue
         if known and compute_digest(path) in known:
             continue
+        file = Path(os.path.relpath(path.resolve(), base)).as_posix()
+        if within is not None and file not in within:
+            continue
         rows.append(
             {
-                "file": Path(os.path.relpath(path.resolve(), base)).as_posix(),
+                "file": file,
                 "mos": "" if entry.mos is None else f"{entry.mos:.6g}",
                 "category": entry.category,
                 "style": entry.style or adapter.style or style,
@@ -128,7 +133,7 @@ def adapt(
     if not rows:
         named = ", ".join(absent[:REPORTED_FILES])
         if not absent:
-            raise ManifestError(f"{table}: no photos that stand in no manifest yet")
+            raise ManifestError(f"{table}: no photos that are wanted and stand in no manifest yet")
         raise ManifestError(f"{table}: none of its {len(absent)} photos lies in {images} (first: {named})")
     base.mkdir(parents=True, exist_ok=True)
     return write_manifest(rows, out, overwrite=overwrite), absent

@@ -40,6 +40,11 @@ class Answers:
     known: NDArray[np.float32]
     hints: NDArray[np.float32]
 
+    @property
+    def files(self) -> frozenset[str]:
+        """The photos that the samples show, as their manifests call them."""
+        return frozenset(key.partition("|")[0] for key in self.keys.tolist())
+
     def select(self, samples: Sequence[Sample]) -> Answers:
         """Those of ``samples``, in their order.
 
