@@ -259,13 +259,15 @@ class DistilConfig:
 
     ``crop_share`` is the share of the crops among the labels that are trained on: each is an anchor as a whole photo
     is, so that with all of them the rated photos are seen more seldom. With ``is_rated_only`` the photos that people
-    rated are all that is seen, as they are.
+    rated are all that is seen, as they are. ``repeats`` tells by collection how often its photos are taken where those
+    of the others are taken once: many unrated photos must not drown the few by which labels are learnt.
     """
 
     name: str
     seed: int = 0
     crop_share: float = 1.0
     is_rated_only: bool = False
+    repeats: dict[str, int] = field(default_factory=dict)
     student: StudentConfig = field(default_factory=StudentConfig)
     fit: FitConfig = field(default_factory=FitConfig)
     refit: RefitConfig = field(default_factory=RefitConfig)
@@ -273,6 +275,8 @@ class DistilConfig:
 
     def __post_init__(self) -> None:
         check_ranges(self, crop_share=(0, 1))
+        if any(count < 1 for count in self.repeats.values()):
+            raise UsageError(f"repeats is {self.repeats}: each must be 1 or more")
 
 
 def load_config(path: str | Path, kind: type[Config]) -> Config:

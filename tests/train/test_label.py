@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("tensorflow")
 pytest.importorskip("keras")
 
+from edge_runtime.errors import UsageError
 from train.stages.label import CROPPED, LabelledViews
 
 
@@ -34,3 +35,15 @@ def test_a_share_of_the_crops_is_trained_on() -> None:
     quarter = labels.select_training(0.25, 0)
     assert len(quarter) == 27 and {0, 101} < set(quarter.tolist()) and (np.diff(quarter) > 0).all()
     assert quarter.tolist() == labels.select_training(0.25, 0).tolist() != labels.select_training(0.25, 1).tolist()
+
+
+def test_photos_of_a_collection_are_taken_more_often() -> None:
+    collections = np.array(["a", "b", "a", "c", "b"])
+    text = np.full(5, "x")
+    views = np.zeros((5, 8, 8, 3), np.uint8)
+    labels = LabelledViews(views, {}, text, text, text, collections, text, (), (), 0, ())
+    rows = np.array([0, 1, 3], dtype=np.intp)
+    assert labels.repeat(rows, {}).tolist() == [0, 1, 3]
+    assert labels.repeat(rows, {"b": 3, "c": 1}).tolist() == [0, 1, 1, 1, 3]
+    with pytest.raises(UsageError, match="no collection d, e among the labels; there are a, b, c"):
+        labels.repeat(rows, {"e": 2, "d": 2})

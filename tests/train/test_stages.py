@@ -24,6 +24,7 @@ from train.artifact import read_provenance  # noqa: E402
 from train.config import DistilConfig, TeacherConfig, parse_config  # noqa: E402
 from train.models import backbones  # noqa: E402
 from train.stages import label as label_stage  # noqa: E402
+from train.stages.answers import load_answers  # noqa: E402
 from train.stages.distil import compare_with_teacher, distil, load_student  # noqa: E402
 from train.stages.fit_teacher import fit_teacher  # noqa: E402
 from train.stages.label import label, load_labels  # noqa: E402
@@ -200,6 +201,7 @@ def test_kept_answers_make_the_same_labels_without_the_teacher(chain: Chain, tmp
     assert label(None, [chain.manifest], tmp_path / "labels", view_size_px=32, answers=kept) == chain.view_count
     first, again = load_labels(chain.labels), load_labels(tmp_path / "labels")
     np.testing.assert_array_equal(first.views, again.views)
+    assert load_answers(kept).files == set(first.files)
     assert (first.category_labels, first.style_labels) == (again.category_labels, again.style_labels)
     for name, values in first.targets.items():
         spread = np.nanmax(np.abs(values))

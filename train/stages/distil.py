@@ -67,7 +67,7 @@ def distil(
     _start_from(student, config, weights, labels)
     rated_rows, all_rows = labels.select_rated("train"), labels.select_training(config.crop_share, config.seed)
     partners = labels.find_partners(rated_rows if config.is_rated_only else all_rows)
-    rows = np.array(sorted(partners), dtype=np.intp)
+    rows = labels.repeat(np.array(sorted(partners), dtype=np.intp), config.repeats)
     batch_size = min(config.fit.batch_size, 2 * len(rows)) // 2 * 2
     names = [name for name in labels.targets if name != "hints" or spec.hint_count]
     targets = {name: labels.targets[name] for name in names}

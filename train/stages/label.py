@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,18 @@ class LabelledViews:
         is_crop = self.degradations[rows] == CROPPED
         crops = np.random.default_rng(seed).permutation(rows[is_crop])
         return np.sort(np.concatenate([rows[~is_crop], crops[: round(crop_share * len(crops))]]))
+
+    def repeat(self, rows: NDArray[np.intp], repeats: Mapping[str, int]) -> NDArray[np.intp]:
+        """``rows``, those of the collections in ``repeats`` so many times.
+
+        Raises:
+            UsageError: there is no such collection.
+        """
+        unknown = sorted(set(repeats) - set(self.collections.tolist()))
+        if unknown:
+            known = ", ".join(np.unique(self.collections).tolist())
+            raise UsageError(f"repeats: no collection {', '.join(unknown)} among the labels; there are {known}")
+        return np.repeat(rows, [repeats.get(str(name), 1) for name in self.collections[rows]])
 
     def select_rated(self, side: str) -> NDArray[np.intp]:
         """Rows of the undegraded photos of ``side`` that people rated."""
