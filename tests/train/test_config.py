@@ -141,3 +141,10 @@ def test_weights_are_replaced_by_name_and_with_one_backbone_without_it() -> None
     for wrong in ("new.h5", "c=new.h5"):
         with pytest.raises(UsageError, match=r"NAME=FILE, with a name of a, b"):
             two.replace_weights([wrong])
+
+
+def test_photos_are_taken_once_at_least() -> None:
+    assert parse_config({"name": "s", "repeats": {"shop": 2}}, DistilConfig, "c.toml").repeats == {"shop": 2}
+    for value, message in ((0, "each must be 1 or more"), (1.5, "repeats.shop: expected int, found 1.5")):
+        with pytest.raises(UsageError, match=message):
+            parse_config({"name": "s", "repeats": {"shop": value}}, DistilConfig, "c.toml")
