@@ -94,10 +94,11 @@ def measure_backdrop(picture: NDArray[np.uint8]) -> Backdrop:
     # A background of paper or a noisy sensor strays by itself: faint is what stands out from that.
     faint = min(max(FAINT_LEVELS, rim.noise + 3), FIRM_LEVELS)
     firm_pieces, faint_pieces = (find_pieces(distance > limit) for limit in (FIRM_LEVELS, faint))
-    described = [_describe_outside(picture, pieces.mask) for pieces in (faint_pieces, firm_pieces)]
+    shades = _shade(picture)
+    described = [_describe_outside(shades, pieces.mask) for pieces in (faint_pieces, firm_pieces)]
     if None in described:
         # The product leaves too little background; the rim still shows some, mixed with the product's blurred edge.
-        described += [_describe(rim.background, percent) for percent in (50.0, LEVEL_PERCENTILE)]
+        described += [_describe(*_shade(rim.background), percent) for percent in (50.0, LEVEL_PERCENTILE)]
     levels, spreads = zip(*(found for found in described if found is not None), strict=True)
     backdrop = Backdrop(True, rim.level, rim.bright, _range(levels), _range(spreads))
     if firm_pieces.main is None:
@@ -138,23 +139,32 @@ def _range(values: Sequence[float]) -> Range:
     return Range(min(values), max(values), values[0])
 
 
-def _describe_outside(picture: NDArray[np.uint8], product: NDArray[np.bool_]) -> tuple[float, float] | None:
+def _shade(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Of pixels (..., 3) the darkest channel and the mean of the three, both (...)."""
+    red, green, blue = (pixels[..., channel] for channel in range(3))
+    darkest = np.minimum(np.minimum(red, green), blue)
+    return darkest, ((red.astype(np.uint16) + green + blue) // 3).astype(np.uint8)
+
+
+def _describe_outside(
+    shades: tuple[NDArray[np.uint8], NDArray[np.uint8]], product: NDArray[np.bool_]
+) -> tuple[float, float] | None:
     """Level and spread of the background around ``product``; None where too little of it is left to tell."""
     is_outside = select_outside(product)
-    return _describe(picture[is_outside], LEVEL_PERCENTILE) if is_outside.mean() >= LEAST_OUTSIDE_SHARE else None
+    if is_outside.mean() < LEAST_OUTSIDE_SHARE:
+        return None
+    darkest, brightness = (shade[is_outside] for shade in shades)
+    return _describe(darkest, brightness, LEVEL_PERCENTILE)
 
 
-def _describe(pixels: NDArray[np.uint8], level_percent: float) -> tuple[float, float]:
-    """Level and spread of background pixels (n, 3)."""
-    red, green, blue = (pixels[:, channel] for channel in range(3))
-    darkest = np.minimum(np.minimum(red, green), blue)
-    brightness = ((red.astype(np.uint16) + green + blue) // 3).astype(np.uint8)
-    low, high = (_percentile(brightness, percent) for percent in (LEVEL_PERCENTILE, 100 - LEVEL_PERCENTILE))
-    level = min(_percentile(darkest, level_percent) + COMPRESSION_LEVELS, _percentile(darkest, 50.0))
-    return float(level), float(high - low)
+def _describe(darkest: NDArray[np.uint8], brightness: NDArray[np.uint8], level_percent: float) -> tuple[float, float]:
+    """Level and spread of background pixels, each (n,)."""
+    low, high = _percentiles(brightness, LEVEL_PERCENTILE, 100 - LEVEL_PERCENTILE)
+    level, median = _percentiles(darkest, level_percent, 50.0)
+    return float(min(level + COMPRESSION_LEVELS, median)), float(high - low)
 
 
-def _percentile(levels: NDArray[np.uint8], percent: float) -> int:
-    """The level that ``percent`` of the values lie under or at, from a histogram: sorting them takes far longer."""
+def _percentiles(levels: NDArray[np.uint8], *percents: float) -> list[int]:
+    """The levels that so many percent of the values lie under or at, from a histogram: sorting takes far longer."""
     counts = np.bincount(levels, minlength=256).cumsum()
-    return int(np.searchsorted(counts, percent / 100 * counts[-1], side="left"))
+    return [int(np.searchsorted(counts, percent / 100 * counts[-1], side="left")) for percent in percents]

@@ -124,10 +124,16 @@ def _bounding_box(mask: NDArray[np.bool_]) -> Box:
 
 def _fill_hull(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """What lies between parts of the mask in its row and in its column as well."""
+    return _fill_rows(mask) & _fill_rows(np.ascontiguousarray(mask.T)).T
 
-    def between(axis: int) -> NDArray[np.bool_]:
-        after = np.logical_or.accumulate(mask, axis=axis)
-        before = np.flip(np.logical_or.accumulate(np.flip(mask, axis), axis=axis), axis)
-        return after & before
 
-    return between(0) & between(1)
+def _fill_rows(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """From the first to the last of each row; ``mask`` is contiguous, or to find them takes five times as long."""
+    width = mask.shape[1]
+    is_empty = ~mask.any(axis=1)
+    first, last = mask.argmax(axis=1), width - 1 - mask[:, ::-1].argmax(axis=1)
+    first[is_empty] = width
+    columns = np.arange(width, dtype=np.int32)
+    filled: NDArray[np.bool_] = columns >= first.astype(np.int32)[:, np.newaxis]
+    filled &= columns <= last.astype(np.int32)[:, np.newaxis]
+    return filled

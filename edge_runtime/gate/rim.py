@@ -7,6 +7,7 @@ quadratic surface is fitted to the rim, by least squares on the three quarters o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,14 +58,19 @@ class Rim:
         height, width, _ = picture.shape
         x, y = _axes(width), _axes(height)[:, np.newaxis]
         farthest = np.zeros((height, width), np.int16)
-        # A channel at a time: that is three times as fast as all at once.
+        # A channel at a time: that is three times as fast as all at once; in place, as much again.
         for channel in range(3):
-            model: NDArray[np.int16] = np.array(self.color[channel], np.int16)
-            if self.surface is not None:
+            difference = picture[..., channel].astype(np.int16)
+            if self.surface is None:
+                difference -= np.int16(self.color[channel])
+            else:
                 c = self.surface[:, channel]
-                values = (c[0] + c[1] * x + c[3] * x * x) + (c[2] + c[5] * x) * y + c[4] * y * y
-                model = values.round().clip(0, 255).astype(np.int16)
-            np.maximum(farthest, np.abs(picture[..., channel].astype(np.int16) - model), out=farthest)
+                model = (c[2] + c[5] * x) * y
+                model += c[0] + c[1] * x + c[3] * x * x
+                model += c[4] * y * y
+                np.rint(model, out=model)
+                difference -= model.clip(0, 255, out=model).astype(np.int16)
+            np.maximum(farthest, np.abs(difference, out=difference), out=farthest)
         return farthest
 
 
@@ -72,20 +78,18 @@ def read_rim(picture: NDArray[np.uint8]) -> Rim:
     """Reads the rim of a picture, RGB uint8 (height, width, 3)."""
     height, width, _ = picture.shape
     depth = max(2, round(RIM_SHARE * min(height, width)))
-    is_rim = np.ones((height, width), bool)
-    is_rim[depth : height - depth, depth : width - depth] = False
-    rows, columns = np.nonzero(is_rim)
-    pixels = picture[rows, columns]
+    pixels = _cut_rim(picture, depth)
     color = _commonest_color(pixels)
-    distances = np.abs(pixels.astype(np.int16) - color).max(axis=-1)
+    distances = _find_largest(np.abs(pixels.astype(np.int16) - color))
     surface = None
     if (distances <= PLAIN_LEVELS).mean() < PLAIN_SHARE:
-        terms = _terms(_axes(width)[columns], _axes(height)[rows])
+        x, y = np.broadcast_arrays(_axes(width), _axes(height)[:, np.newaxis])
+        terms = _terms(_cut_rim(x, depth), _cut_rim(y, depth))
         surface = _fit_surface(terms, pixels)
-        distances = np.abs(terms @ surface - pixels).max(axis=-1)
+        distances = _find_largest(np.abs(terms @ surface - pixels))
     is_background = distances <= PLAIN_LEVELS
     plain_share = float(is_background.mean())
-    darkest = pixels.min(axis=-1)
+    darkest = np.minimum(np.minimum(pixels[:, 0], pixels[:, 1]), pixels[:, 2])
     red, green, blue = (int(channel) for channel in color)
     return Rim(
         (red, green, blue),
@@ -97,6 +101,23 @@ def read_rim(picture: NDArray[np.uint8]) -> Rim:
         float(np.percentile(darkest, BRIGHT_PERCENTILE)),
         pixels[is_background],
     )
+
+
+def _find_largest(channels: NDArray[Any]) -> NDArray[Any]:
+    """The largest of the three channels of (n, 3): one by one, for an axis of three is slow to reduce."""
+    largest: NDArray[Any] = np.maximum(np.maximum(channels[:, 0], channels[:, 1]), channels[:, 2])
+    return largest
+
+
+def _cut_rim(values: NDArray[Any], depth: int) -> NDArray[Any]:
+    """The outermost ``depth`` rows and columns of (height, width, ...), row by row, as (n, ...)."""
+    height, width = values.shape[:2]
+    if min(height, width) <= 2 * depth:
+        return values.reshape(height * width, *values.shape[2:])
+    between = values[depth : height - depth]
+    sides = np.concatenate([between[:, :depth], between[:, width - depth :]], axis=1)
+    parts = (values[:depth], sides, values[height - depth :])
+    return np.concatenate([part.reshape(-1, *values.shape[2:]) for part in parts])
 
 
 def _axes(size: int) -> NDArray[np.float32]:
@@ -126,6 +147,6 @@ def _commonest_color(pixels: NDArray[np.uint8]) -> NDArray[np.int16]:
     codes = (bins[:, 0].astype(np.int32) << 8) | (bins[:, 1].astype(np.int32) << 4) | bins[:, 2]
     fullest = int(np.bincount(codes, minlength=4096).argmax())
     center = np.array([fullest >> 8, fullest >> 4 & 15, fullest & 15], np.int16)
-    near = (np.abs(bins.astype(np.int16) - center) <= 1).all(axis=-1)
+    near = _find_largest(np.abs(bins.astype(np.int16) - center)) <= 1
     color: NDArray[np.int16] = np.median(pixels[near], axis=0).round().astype(np.int16)
     return color
