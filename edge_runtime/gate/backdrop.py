@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge_runtime.gate.pieces import Box, find_pieces, select_outside, shave
-from edge_runtime.gate.rim import read_rim
+from edge_runtime.gate.rim import find_darkest, read_rim
 
 __all__ = ["ANALYSIS_SIDE_PX", "COMPRESSION_LEVELS", "Backdrop", "Range", "measure_backdrop", "shrink_for_analysis"]
 
@@ -142,8 +142,7 @@ def _range(values: Sequence[float]) -> Range:
 def _shade(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Of pixels (..., 3) the darkest channel and the mean of the three, both (...)."""
     red, green, blue = (pixels[..., channel] for channel in range(3))
-    darkest = np.minimum(np.minimum(red, green), blue)
-    return darkest, ((red.astype(np.uint16) + green + blue) // 3).astype(np.uint8)
+    return find_darkest(pixels), ((red.astype(np.uint16) + green + blue) // 3).astype(np.uint8)
 
 
 def _describe_outside(

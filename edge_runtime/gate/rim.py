@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PLAIN_LEVELS", "Rim", "read_rim"]
+__all__ = ["PLAIN_LEVELS", "Rim", "find_darkest", "read_rim"]
 
 RIM_SHARE = 0.02  # of the shorter side: how deep the rim reaches
 COLOR_BIN = 16  # levels; the commonest colour is found in bins of this width
@@ -89,7 +89,7 @@ def read_rim(picture: NDArray[np.uint8]) -> Rim:
         distances = _find_largest(np.abs(terms @ surface - pixels))
     is_background = distances <= PLAIN_LEVELS
     plain_share = float(is_background.mean())
-    darkest = np.minimum(np.minimum(pixels[:, 0], pixels[:, 1]), pixels[:, 2])
+    darkest = find_darkest(pixels)
     red, green, blue = (int(channel) for channel in color)
     return Rim(
         (red, green, blue),
@@ -103,8 +103,14 @@ def read_rim(picture: NDArray[np.uint8]) -> Rim:
     )
 
 
+def find_darkest(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The darkest of the three channels of (..., 3): one by one, for an axis of three is slow to reduce."""
+    darkest: NDArray[np.uint8] = np.minimum(np.minimum(pixels[..., 0], pixels[..., 1]), pixels[..., 2])
+    return darkest
+
+
 def _find_largest(channels: NDArray[Any]) -> NDArray[Any]:
-    """The largest of the three channels of (n, 3): one by one, for an axis of three is slow to reduce."""
+    """The largest of the three channels of (n, 3), likewise."""
     largest: NDArray[Any] = np.maximum(np.maximum(channels[:, 0], channels[:, 1]), channels[:, 2])
     return largest
 
