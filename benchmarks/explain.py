@@ -31,7 +31,8 @@ from benchmarks.output_folder import check_output_folder, write_texts
 from benchmarks.rows import choose_split_seed, find_int8_model
 from edge_runtime.errors import InputError, UsageError
 from edge_runtime.explain import Explainer, Explanation
-from train.config import TeacherConfig, load_config
+from train.config import TeacherConfig
+from train.config_reader import load_config
 from train.data.manifest import Photo
 from train.progress import track
 

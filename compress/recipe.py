@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from edge_runtime.contract import check_deductions
 from edge_runtime.errors import UsageError
-from train.config import check_ranges
+from train.config_reader import check_ranges
 
 __all__ = ["METHODS", "ContractConfig", "PruneConfig", "QuantizeConfig", "Recipe"]
 

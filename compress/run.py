@@ -27,7 +27,8 @@ from compress.rounding import round_kernels
 from edge_runtime.contract import ViewSpec, pack_model
 from edge_runtime.interpreter import Interpreter
 from train.artifact import compute_digests, finish_artifact, open_artifact, read_provenance, write_json
-from train.config import DistilConfig, FitConfig, LossConfig, load_config, parse_config
+from train.config import DistilConfig, FitConfig, LossConfig
+from train.config_reader import load_config, parse_config
 from train.data.pipeline import build_pipeline
 from train.loop import Validation
 from train.models.student import StudentSpec

@@ -35,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run_fit_teacher(arguments: argparse.Namespace) -> None:
-    from train.config import TeacherConfig, load_config
+    from train.config import TeacherConfig
+    from train.config_reader import load_config
     from train.stages.fit_teacher import fit_teacher
 
     config = load_config(arguments.config, TeacherConfig)
@@ -68,7 +69,8 @@ def _run_label(arguments: argparse.Namespace) -> None:
 
 
 def _run_distil(arguments: argparse.Namespace) -> None:
-    from train.config import DistilConfig, load_config
+    from train.config import DistilConfig
+    from train.config_reader import load_config
     from train.stages.distil import distil
 
     config = load_config(arguments.config, DistilConfig)
@@ -77,7 +79,8 @@ def _run_distil(arguments: argparse.Namespace) -> None:
 
 
 def _run_search(arguments: argparse.Namespace) -> None:
-    from train.config import DistilConfig, TeacherConfig, load_config
+    from train.config import DistilConfig, TeacherConfig
+    from train.config_reader import load_config
     from train.stages.distil import distil
     from train.stages.fit_teacher import fit_teacher
     from train.stages.search import load_space, search

@@ -1,20 +1,14 @@
-"""One TOML file describes one experiment; unknown keys and wrong types fail before any work is done."""
+"""What one experiment may say: the sections of ``train/configs/*.toml``, read by ``train.config_reader``."""
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
-import types
-import typing
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeVar
-
-import tomllib
 
 from edge_runtime.errors import UsageError
+from train.config_reader import check_ranges
 
 __all__ = [
     "BackboneConfig",
@@ -27,12 +21,8 @@ __all__ = [
     "SamplesConfig",
     "StudentConfig",
     "TeacherConfig",
-    "check_ranges",
-    "load_config",
-    "parse_config",
 ]
 
-Config = TypeVar("Config")
 _RUNTIMES = ("keras", "openvino")
 _PRECISIONS = ("float32", "bfloat16", "float16", "mixed_bfloat16", "mixed_float16")
 
@@ -277,76 +267,3 @@ class DistilConfig:
         check_ranges(self, crop_share=(0, 1))
         if any(count < 1 for count in self.repeats.values()):
             raise UsageError(f"repeats is {self.repeats}: each must be 1 or more")
-
-
-def load_config(path: str | Path, kind: type[Config]) -> Config:
-    """Reads a TOML file into ``kind``.
-
-    Raises:
-        UsageError: the file is missing or not TOML, a key is unknown or missing, or a value has the wrong type or is
-            out of its range.
-    """
-    try:
-        data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path}: cannot read the config: {error}") from error
-    return parse_config(data, kind, str(path))
-
-
-def parse_config(data: dict[str, Any], kind: type[Config], where: str) -> Config:
-    """Builds the dataclass ``kind`` from nested dictionaries; ``where`` names their origin in messages.
-
-    Raises:
-        UsageError: as for :func:`load_config`.
-    """
-    hints = typing.get_type_hints(kind)
-    fields = {item.name: item for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    values: dict[str, Any] = {}
-    for key, value in data.items():
-        if key not in fields:
-            nearest = difflib.get_close_matches(key, fields, n=1)
-            hint = f"; did you mean {nearest[0]!r}?" if nearest else f"; known keys: {', '.join(fields)}"
-            raise UsageError(f"{where}: unknown key {key!r}{hint}")
-        values[key] = _convert(value, hints[key], f"{where}: {key}")
-    missing = [
-        name
-        for name, item in fields.items()
-        if name not in values and item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
-    ]
-    if missing:
-        raise UsageError(f"{where}: missing key {missing[0]!r}")
-    try:
-        return kind(**values)
-    except UsageError as error:
-        raise UsageError(f"{where}: {error}") from error
-
-
-def check_ranges(section: Any, **ranges: tuple[float, float]) -> None:
-    for name, (low, high) in ranges.items():
-        value = getattr(section, name)
-        if not low <= value <= high:
-            wanted = f"{low:g} or more" if high == math.inf else f"from {low:g} to {high:g}"
-            raise UsageError(f"{name} is {value!r}: it must be {wanted}")
-
-
-def _convert(value: Any, hint: Any, where: str) -> Any:
-    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
-        return parse_config(value, hint, where)  # type: ignore[arg-type]
-    origin = typing.get_origin(hint)
-    if origin is tuple and isinstance(value, list | tuple):
-        items = typing.get_args(hint)
-        items = items[:1] * len(value) if items[-1] is Ellipsis else items
-        if len(items) == len(value):
-            return tuple(
-                _convert(*pair, f"{where}[{index}]") for index, pair in enumerate(zip(value, items, strict=True))
-            )
-    if origin is dict and isinstance(value, dict):
-        (_, item) = typing.get_args(hint)
-        return {key: _convert(entry, item, f"{where}.{key}") for key, entry in value.items()}
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    expected = origin or hint
-    is_plain = isinstance(expected, type) and not isinstance(expected, types.UnionType)
-    if is_plain and isinstance(value, expected) and not (expected is int and isinstance(value, bool)):
-        return value
-    raise UsageError(f"{where}: expected {getattr(hint, '__name__', hint)}, found {value!r}")

@@ -200,7 +200,8 @@ def _measure(
 
 
 def _load_samples(training: Path) -> Any:
-    from train.config import TeacherConfig, load_config
+    from train.config import TeacherConfig
+    from train.config_reader import load_config
 
     return load_config(training, TeacherConfig).samples
 

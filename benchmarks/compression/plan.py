@@ -14,7 +14,7 @@ import tomllib
 from compress.recipe import Recipe
 from edge_runtime.errors import PolicyError, UsageError
 from edge_runtime.gate.toml_table import TomlTable
-from train.config import parse_config
+from train.config_reader import parse_config
 
 __all__ = ["DEFAULT_PLAN", "FLOAT", "FORMS", "LIGHT_FORMS", "Plan", "Variant", "load_plan"]
 

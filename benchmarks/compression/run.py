@@ -27,7 +27,7 @@ from benchmarks.plot import save_panels
 from compress.recipe import Recipe
 from edge_runtime.errors import PhotogateError, UsageError
 from edge_runtime.gate import load_policy
-from train.config import load_config
+from train.config_reader import load_config
 from train.data.manifest import Photo
 
 __all__ = ["OUTPUT_NAMES", "PART", "CompressionOptions", "run_compression"]

@@ -14,7 +14,7 @@ from benchmarks.compression.build import Student, compress_variant, find_form, o
 from benchmarks.compression.plan import Variant
 from compress.recipe import Recipe
 from edge_runtime.errors import UsageError
-from train.config import load_config
+from train.config_reader import load_config
 
 VARIANT = Variant("one", ("int8",), {}, Recipe("one"))
 STUDENT = Student("mine", Path("/students/mine"), "f" * 64, {}, 6, ())

@@ -11,7 +11,7 @@ from benchmarks.compression.build import format_recipe
 from benchmarks.compression.plan import DEFAULT_PLAN, Plan, load_plan
 from compress.recipe import ContractConfig, PruneConfig, QuantizeConfig, Recipe
 from edge_runtime.errors import UsageError
-from train.config import load_config
+from train.config_reader import load_config
 
 BASE = Recipe("base", prune=PruneConfig(final_sparsity=0.3, epochs=5), quantize=QuantizeConfig(epochs=7))
 VARIANT = '[[variant]]\nname = "one"\nforms = ["int8"]\n'

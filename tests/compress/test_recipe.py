@@ -8,7 +8,7 @@ import pytest
 
 from compress.recipe import METHODS, Recipe
 from edge_runtime.errors import UsageError
-from train.config import load_config
+from train.config_reader import load_config
 
 RECIPES = Path(__file__).resolve().parents[2] / "compress" / "recipes"
 

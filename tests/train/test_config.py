@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from edge_runtime.errors import UsageError
-from train.config import DistilConfig, FitConfig, TeacherConfig, load_config, parse_config
+from train.config import DistilConfig, FitConfig, TeacherConfig
+from train.config_reader import load_config, parse_config
 from train.stages.search import load_space
 
 CONFIGS = Path(__file__).resolve().parents[2] / "train" / "configs"

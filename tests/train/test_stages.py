@@ -21,7 +21,8 @@ keras = pytest.importorskip("keras")
 tf_keras = pytest.importorskip("tf_keras")
 
 from train.artifact import read_provenance  # noqa: E402
-from train.config import DistilConfig, TeacherConfig, parse_config  # noqa: E402
+from train.config import DistilConfig, TeacherConfig  # noqa: E402
+from train.config_reader import parse_config  # noqa: E402
 from train.models import backbones  # noqa: E402
 from train.stages import label as label_stage  # noqa: E402
 from train.stages.answers import load_answers  # noqa: E402

@@ -16,7 +16,8 @@ from edge_runtime.contract import ATTRIBUTE_NAMES
 from edge_runtime.errors import UsageError
 from edge_runtime.views import make_view
 from train.artifact import compute_digest, read_provenance
-from train.config import BackboneConfig, HeadsConfig, TeacherConfig, parse_config
+from train.config import BackboneConfig, HeadsConfig, TeacherConfig
+from train.config_reader import parse_config
 from train.data.samples import collect_labels
 from train.data.split import assign_fold
 from train.features import Extract, FeatureSource, StackedFeatures, choose_view

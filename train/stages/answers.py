@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import UsageError
-from train.config import TeacherConfig, parse_config
+from train.config import TeacherConfig
+from train.config_reader import parse_config
 from train.data.samples import Sample
 
 __all__ = ["Answers", "load_answers"]

@@ -17,7 +17,7 @@ import tomllib
 
 from edge_runtime.errors import UsageError
 from train.artifact import write_json
-from train.config import parse_config
+from train.config_reader import parse_config
 
 __all__ = ["Choice", "load_space", "search"]
 
