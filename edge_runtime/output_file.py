@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from edge_runtime.errors import UsageError
+from edge_runtime.paths import exists, exists_as_file, exists_as_folder
 
 __all__ = ["OutputFile", "check_output", "say_os_errors", "write_output"]
 
@@ -40,18 +41,18 @@ def check_output(path: str | os.PathLike[str], *, force: bool = False, makes_fol
     target = Path(path)
     try:
         target.lstat()
-        exists = True
+        is_taken = True
     except (FileNotFoundError, NotADirectoryError):
-        exists = False
+        is_taken = False
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"{target}: cannot write there: {reason}; choose another path") from error
-    if not exists and not makes_folder and not target.parent.is_dir():
+    if not is_taken and not makes_folder and not exists_as_folder(target.parent):
         raise UsageError(f"{target}: there is no folder {target.parent}; make it, or choose another")
-    if target.exists() and not target.is_file():
-        kind = "is a folder: it " if target.is_dir() else ""
+    if exists(target) and not exists_as_file(target):
+        kind = "is a folder: it " if exists_as_folder(target) else ""
         raise UsageError(f"{target}: {kind}is not a file that could be replaced; choose another path")
-    if exists and not force:
+    if is_taken and not force:
         raise UsageError(f"{target}: exists already; choose another path, or pass --force (force=True) to replace it")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge_runtime.errors import InputError
 from edge_runtime.formats import PHOTO_SUFFIXES
+from edge_runtime.paths import exists_as_folder
 from edge_runtime.result import ScoreFailure
 
 __all__ = ["expand_paths"]
@@ -24,7 +25,7 @@ def expand_paths(paths: Iterable[str], *, is_recursive: bool) -> Iterator[str | 
         Paths, and a ScoreFailure for each folder that has no photos or cannot be read.
     """
     for path in paths:
-        if not Path(path).is_dir():
+        if not exists_as_folder(path):
             yield path
             continue
         count = 0
@@ -52,5 +53,5 @@ def _walk(folder: str, is_recursive: bool) -> Iterator[str | ScoreFailure]:
         if entry.is_dir(follow_symlinks=False):
             if is_recursive:
                 yield from _walk(entry.path, is_recursive)
-        elif Path(entry.name).suffix.lower() in PHOTO_SUFFIXES and not entry.is_dir():
+        elif Path(entry.name).suffix.lower() in PHOTO_SUFFIXES and not exists_as_folder(entry.path):
             yield entry.path

@@ -10,6 +10,7 @@ from edge_runtime.gate import list_packs
 from edge_runtime.gate.catalogue import LANGUAGES
 from edge_runtime.gate.overlay import OverlayDetector
 from edge_runtime.models import DEFAULT_MODEL
+from edge_runtime.paths import exists_as_folder
 
 __all__ = [
     "add_jobs_option",
@@ -81,9 +82,9 @@ def load_detectors(options: argparse.Namespace) -> dict[str, OverlayDetector]:
 def writes_to_folder(options: argparse.Namespace) -> bool:
     """Whether ``--output`` names a folder: one photo goes to a file, unless OUT is a folder or written like one."""
     out = str(options.output)
-    if len(options.paths) > 1 or Path(options.paths[0]).is_dir():
+    if len(options.paths) > 1 or exists_as_folder(options.paths[0]):
         return True
-    return Path(out).is_dir() or out.endswith(("/", "\\"))
+    return exists_as_folder(out) or out.endswith(("/", "\\"))
 
 
 def read_count(least: int) -> Callable[[str], int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 from pathlib import Path
 from typing import Any, TextIO, cast
@@ -136,6 +137,6 @@ def _open_data(options: argparse.Namespace) -> OutputFile | None:
         return None
     if options.data.suffix.lower() not in DATA_FORMATS:
         raise UsageError(f"--data {options.data}: cannot tell the format; end the name in {' or '.join(DATA_FORMATS)}")
-    if options.data.resolve() == options.output.resolve():
+    if os.path.realpath(options.data) == os.path.realpath(options.output):
         raise UsageError(f"--data {options.data}: is the page itself; choose another name")
     return OutputFile(options.data, force=options.force)

@@ -13,6 +13,7 @@ from edge_runtime.cli.options import read_count
 from edge_runtime.errors import UsageError
 from edge_runtime.gate.catalogue import LANGUAGES
 from edge_runtime.models import DEFAULT_MODEL
+from edge_runtime.paths import exists
 
 __all__ = ["add_watch_options", "build_source_options", "name_sources"]
 
@@ -83,7 +84,7 @@ def name_sources(texts: list[str]) -> list[tuple[str | None, str]]:
     named: list[tuple[str | None, str]] = []
     for text in texts:
         match = NAMED.fullmatch(text)
-        has_name = match is not None and not Path(text).exists()
+        has_name = match is not None and not exists(text)
         named.append((match[1], match[2]) if has_name and match is not None else (None, text))
     names = [name for name, _ in named if name is not None]
     for name in names:

@@ -18,6 +18,7 @@ from edge_runtime.feedback.correction import VERDICTS, Correction, pack_score, u
 from edge_runtime.feedback.location import find_default_store
 from edge_runtime.feedback.photos import drop_photo, keep_photo, read_photo
 from edge_runtime.feedback.schema import bring_up_to_date
+from edge_runtime.paths import exists
 from edge_runtime.result import Decision, Score
 
 __all__ = ["FeedbackStore"]
@@ -65,7 +66,7 @@ class FeedbackStore:
         self.photos = self.path.with_name(f"{self.path.stem}-photos")
         self._lock = Lock()
         self._connection: sqlite3.Connection | None = None
-        if must_exist and not self.path.exists():
+        if must_exist and not exists(self.path):
             raise UsageError(f"{self.path}: there is no feedback yet; `photogate feedback add` begins a store")
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

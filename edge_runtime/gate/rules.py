@@ -18,6 +18,7 @@ from edge_runtime.errors import PolicyError
 from edge_runtime.formats import PhotoFormat
 from edge_runtime.gate.check_names import CHECK_NAMES, CHECKS
 from edge_runtime.gate.toml_table import TomlTable, find_near, parse_toml, read_toml_file
+from edge_runtime.paths import exists
 
 __all__ = ["SCHEMA_VERSION", "Level", "Rule", "RulePack", "list_packs", "load_pack", "parse_pack"]
 
@@ -131,7 +132,7 @@ def load_pack(name_or_path: str | Path) -> RulePack:
     path = installed.get(str(name_or_path))
     if path is None:
         path = Path(name_or_path)
-        if path.suffix != ".toml" and not path.exists():
+        if path.suffix != ".toml" and not exists(path):
             raise PolicyError(
                 f"{name_or_path}: no such rule pack; pass a TOML file, or one that is installed: "
                 f"{find_near(str(name_or_path), tuple(installed))}"

@@ -6,6 +6,7 @@ from importlib import resources
 from pathlib import Path
 
 from edge_runtime.errors import ModelError
+from edge_runtime.paths import exists_as_file
 
 __all__ = ["DEFAULT_MODEL", "find_model", "list_models"]
 
@@ -24,10 +25,10 @@ def find_model(name_or_path: str) -> Path:
         ModelError: neither an installed model nor a file.
     """
     installed = _folder() / f"{name_or_path}.tflite"
-    if Path(name_or_path).name == name_or_path and installed.is_file():
+    if Path(name_or_path).name == name_or_path and exists_as_file(installed):
         return installed
     path = Path(name_or_path)
-    if path.is_file() or path.suffix == ".tflite":
+    if exists_as_file(path) or path.suffix == ".tflite":
         return path
     names = ", ".join(model.stem for model in list_models()) or "none"
     raise ModelError(f"{name_or_path}: no such model; pass a .tflite file or an installed model (installed: {names})")

@@ -15,6 +15,7 @@ import numpy as np
 from edge_runtime.camera.sources.capture import CorruptPictureError, Picture, SignalError
 from edge_runtime.camera.sources.extras import load_cv2
 from edge_runtime.camera.sources.options import SourceOptions
+from edge_runtime.paths import exists
 
 __all__ = ["OpenCvCapture", "open_camera", "open_video_with_opencv"]
 
@@ -159,7 +160,7 @@ def open_video_with_opencv(place: str, name: str, options: SourceOptions, cv2: A
 def _check_device(device: str, name: str) -> None:
     """Says what OpenCV does not: why a device of Linux cannot be opened."""
     path = Path(device)
-    if not path.exists():
+    if not exists(path):
         found = ", ".join(sorted(str(other) for other in Path("/dev").glob("video*"))) or "none"
         raise SignalError(
             f"{name}: no such camera: {device} does not exist; cameras of this machine: {found}; plug it in, "

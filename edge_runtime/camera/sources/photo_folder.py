@@ -11,6 +11,7 @@ from edge_runtime.camera.sources.capture import CorruptPictureError, Picture
 from edge_runtime.decode import decode_photo
 from edge_runtime.errors import InputError, SourceError
 from edge_runtime.formats import PHOTO_SUFFIXES
+from edge_runtime.paths import exists_as_folder
 
 __all__ = ["PhotoFolder", "open_photo_folder"]
 
@@ -65,7 +66,7 @@ def open_photo_folder(folder: str, fps: float) -> PhotoFolder:
                 for entry in entries
                 if not entry.name.startswith(".")
                 and Path(entry.name).suffix.lower() in PHOTO_SUFFIXES
-                and not entry.is_dir()
+                and not exists_as_folder(entry.path)
             )
     except OSError as error:
         raise SourceError(f"{folder}: cannot list the folder: {error.strerror}; change its permissions") from error
