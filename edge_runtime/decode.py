@@ -37,6 +37,7 @@ TRANSPOSITIONS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+ORIENTING_METADATA = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")  # where Pillow looks for it
 Box: TypeAlias = tuple[float, float, float, float]
 
 
@@ -202,6 +203,9 @@ def _canonical(image: Image.Image, size: tuple[int, int], name: str) -> DecodedP
         box = _find_box(picture.size, size, orientation)
         if orientation in TRANSPOSITIONS:
             picture = picture.transpose(TRANSPOSITIONS[orientation])
+            # What said so goes: whoever reads it in the picture again would turn that once more.
+            for key in ORIENTING_METADATA:
+                picture.info.pop(key, None)
     except (ValueError, OSError, MemoryError) as error:
         raise _translate(error, name, f"picture of mode {image.mode}") from error
     width_px, height_px = size if orientation < 5 else (size[1], size[0])

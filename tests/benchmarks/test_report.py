@@ -68,17 +68,17 @@ def test_ratios_are_of_medians_and_know_their_limits() -> None:
     int8_float = ratios["int8 / float student"]
     assert (int8_float.value, int8_float.is_met) == (0.5, True)
     teacher = ratios["teacher / int8 student"]
-    assert (teacher.value, teacher.is_met) == (30.0, True)
+    assert (teacher.value, teacher.is_met) == (30.0, False)
     photo = ratios["12 MP JPEG to score / its decode alone"]
     assert (photo.value, photo.is_met) == (1.25, False)
     assert ratios["the same from the scorer's own timings: total / decode"].value == pytest.approx(1.15)
     frame = ratios["1280x720 frame to score / bare invoke"]
-    assert (frame.value, frame.is_met) == (1.4, True)
+    assert (frame.value, frame.is_met) == (1.4, False)
 
 
 def test_ratios_without_one_of_their_two_sides_are_left_out() -> None:
     assert compute_ratios(_build_rows()[:2], None) == []
-    assert [ratio.at_most for ratio in compute_ratios(_build_rows()[1:], None)] == [0.70]
+    assert [ratio.at_most for ratio in compute_ratios(_build_rows()[1:], None)] == [0.65]
 
 
 @pytest.mark.parametrize(
@@ -117,5 +117,5 @@ def test_json_and_markdown_are_written_and_agree(tmp_path: Path) -> None:
     assert int8["latency_by_threads"]["2"]["is_noisy"] is True
     assert int8["accuracy"]["all"]["srcc_interval"] == [0.81, 0.92]
     assert int8["footprint"]["peak_memory_bytes"] == 13_800_000
-    assert [ratio["is_met"] for ratio in document["ratios"]] == [True, True]
+    assert [ratio["is_met"] for ratio in document["ratios"]] == [True, False]
     assert document["end_to_end"] is None

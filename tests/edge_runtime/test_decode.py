@@ -125,6 +125,21 @@ def test_exif_orientation_is_applied(photo: Image.Image, form: str, orientation:
     assert (decoded.width_px, decoded.height_px) == photo.size
     difference = np.abs(np.asarray(decoded.image).astype(int) - np.asarray(photo))
     assert difference.mean() <= (1.5 if form == "JPEG" else 0)
+    again = decode_image(decoded.image)
+    assert np.array_equal(np.asarray(again.image), np.asarray(decoded.image)), "turned a second time"
+
+
+@pytest.mark.parametrize("key", ["exif", "xmp"])
+def test_an_image_that_is_turned_stays_as_it_was(photo: Image.Image, key: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r tiff:Orientation="6"/></x:xmpmeta>'
+    image = photo.copy()
+    image.info[key] = exif.tobytes() if key == "exif" else xmp
+    decoded = decode_image(image)
+    assert (decoded.width_px, decoded.height_px) == photo.size[::-1]
+    assert np.array_equal(np.asarray(decode_image(decoded.image).image), np.asarray(decoded.image))
+    assert key in image.info
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
