@@ -99,7 +99,9 @@ def decode_photo(
         DecodeError: the bytes are empty, truncated, damaged, of an unknown format, or of an unusable size.
     """
     if isinstance(photo, (bytes, bytearray, memoryview)):
-        return _decode_stream(io.BytesIO(photo), "photo bytes", view, max_pixels)
+        # A view of every second byte, say, is no buffer that BytesIO takes.
+        content = photo.tobytes() if isinstance(photo, memoryview) else photo
+        return _decode_stream(io.BytesIO(content), "photo bytes", view, max_pixels)
     name = os.fspath(photo)
     with _open_file(name) as stream:
         try:

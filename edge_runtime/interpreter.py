@@ -26,6 +26,7 @@ __all__ = ["Interpreter", "quiet_native_log", "select_runtime"]
 RUNTIMES = (("ai-edge-litert", "ai_edge_litert.interpreter"), ("tflite-runtime", "tflite_runtime.interpreter"))
 SIGNATURE = "serving_default"
 INPUT_NAME = "image"
+MAX_THREADS = 1024
 
 
 def select_runtime() -> tuple[Any, str]:
@@ -76,10 +77,10 @@ class Interpreter:
         Raises:
             RuntimeUnavailableError: no interpreter is installed.
             ModelError: the interpreter refuses the model, or its input or outputs have no names.
-            UsageError: ``num_threads`` is not positive.
+            UsageError: ``num_threads`` is not from 1 to 1,024.
         """
-        if num_threads < 1:
-            raise UsageError(f"num_threads is {num_threads}; pass 1 or more")
+        if not 1 <= num_threads <= MAX_THREADS:
+            raise UsageError(f"num_threads is {num_threads}; pass 1 to {MAX_THREADS}")
         module, self.runtime_name = select_runtime()
         try:
             self._native: Any = module.Interpreter(model_content=flatbuffer, num_threads=num_threads)
@@ -87,8 +88,9 @@ class Interpreter:
             signatures = self._native.get_signature_list()
             runner = self._native.get_signature_runner(SIGNATURE) if SIGNATURE in signatures else None
         except (ValueError, RuntimeError, TypeError) as error:
+            reason = str(error).partition("\n")[0]  # of a wrong call the rest quotes the whole model
             raise ModelError(
-                f"{self.runtime_name} refuses the model: {error}; copy it again, or upgrade the interpreter"
+                f"{self.runtime_name} refuses the model: {reason}; copy it again, or upgrade the interpreter"
             ) from error
         if runner is None:
             raise ModelError(f"the model has no signature {SIGNATURE!r}; export it with `python -m compress`")
@@ -167,7 +169,13 @@ def quiet_native_log() -> Iterator[None]:
     except (OSError, ValueError, AttributeError):  # stderr is closed or replaced: nothing to hold back
         yield
         return
-    with tempfile.TemporaryFile() as log:
+    try:
+        log = tempfile.TemporaryFile()  # noqa: SIM115
+    except OSError:  # nowhere to write: its few lines are better than no score
+        os.close(saved)
+        yield
+        return
+    with log:
         os.dup2(log.fileno(), 2)
         try:
             yield

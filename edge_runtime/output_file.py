@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
+from uuid import uuid4
 
 from edge_runtime.errors import UsageError
 from edge_runtime.paths import exists, exists_as_file, exists_as_folder
@@ -113,8 +114,9 @@ class OutputFile:
         """Does nothing: nobody reads along, and the end of the ``with`` block flushes."""
 
     def __enter__(self) -> OutputFile:
-        # A name that nobody takes for a photo; not tempfile's, for its files are for the owner's eyes only.
-        self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        # A name that nobody takes for a photo, no longer than any other, and its own: what a power cut left must not be
+        # in the way of the next start. Not tempfile's, for its files are for the owner's eyes only.
+        self._part = self.path.with_name(f".photogate-{uuid4().hex[:12]}.part")
         text: dict[str, Any] = {"encoding": "utf-8", "newline": "\n", "errors": "backslashreplace"}
         with say_os_errors(self.path):  # "x" follows no link
             self._stream: IO[Any] = self._part.open("xb") if self._is_binary else self._part.open("x", **text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -106,7 +107,8 @@ def _start(build: Callable[[], Callable[[str], Any]], jobs: int) -> ProcessPoolE
     try:
         # All at once, so that every process is there before any photo is: one that the executor starts while another
         # ends is never ended itself, and waited for without end (Python 3.11).
-        answers = [pool.submit(_tell_error) for _ in range(jobs)]
+        with _hold_interrupts():
+            answers = [pool.submit(_tell_error) for _ in range(jobs)]
         errors = [error for answer in answers if (error := answer.result()) is not None]
     except BrokenProcessPool as broken:
         pool.shutdown()
@@ -115,6 +117,20 @@ def _start(build: Callable[[], Callable[[str], Any]], jobs: int) -> ProcessPoolE
         pool.shutdown()
         raise errors[0]
     return pool
+
+
+@contextlib.contextmanager
+def _hold_interrupts() -> Iterator[None]:
+    """Ctrl-C waits until the processes are started, and they, which inherit that, never see it: not even while they
+    import, when a traceback of each would come of it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _error: Exception | None = None

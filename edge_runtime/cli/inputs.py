@@ -25,7 +25,7 @@ def expand_paths(paths: Iterable[str], *, is_recursive: bool) -> Iterator[str | 
         Paths, and a ScoreFailure for each folder that has no photos or cannot be read.
     """
     for path in paths:
-        if not exists_as_folder(path):
+        if not path or not exists_as_folder(path):  # "" would be the working folder
             yield path
             continue
         count = 0

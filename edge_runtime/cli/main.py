@@ -16,6 +16,7 @@ from importlib import import_module
 
 from edge_runtime._version import __version__
 from edge_runtime.errors import PhotogateError
+from edge_runtime.printable import make_printable
 
 __all__ = ["EXIT_FAILED_INPUTS", "EXIT_FINE", "EXIT_USAGE", "main"]
 
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code. Wrong arguments end in argparse's SystemExit(2), as usual.
     """
+    _open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         # A file name may hold what the terminal's encoding cannot say; that must not stop the other photos.
         if hasattr(stream, "reconfigure"):
@@ -44,21 +46,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Pillow warns of broken metadata of a photo that it reads all the same.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    options = _build_parser(arguments[0] if arguments else None).parse_args(arguments)
     try:
-        code: int = options.run(options)
-        sys.stdout.flush()
-    except PhotogateError as error:
-        print(f"photogate {options.command}: {type(error).__name__}: {error}", file=sys.stderr)
-        return EXIT_USAGE
+        options = _build_parser(arguments[0] if arguments else None).parse_args(arguments)
+        return _run(options)
     except KeyboardInterrupt:
         print("photogate: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # Python flushes stdout once more at exit, and would complain there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return EXIT_BROKEN_PIPE
+
+
+def _run(options: argparse.Namespace) -> int:
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+    except PhotogateError as error:
+        # It may quote a file's name or a stranger's server.
+        text = "\n".join(map(make_printable, str(error).splitlines()))
+        print(f"photogate {options.command}: {type(error).__name__}: {text}", file=sys.stderr)
+        return EXIT_USAGE
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if error.filename is not None:  # no stream's, so a fault of ours
+            raise
+        _drop_output()
+        print(f"photogate {options.command}: cannot write the output: {error.strerror or error}", file=sys.stderr)
+        return EXIT_USAGE
     return code
+
+
+def _open_missing_streams() -> None:
+    """Gives what was closed (``>&-``) an end, as without one the next file opened would get its descriptor: the
+    interpreter, which writes its log to descriptor 2, would write it into that file."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
+def _drop_output() -> None:
+    """Python flushes stdout once more at exit, and would complain there."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _build_parser(wanted: str | None) -> argparse.ArgumentParser:

@@ -19,6 +19,7 @@ from edge_runtime.explain import Explainer
 from edge_runtime.gate import Gate
 from edge_runtime.interpreter import quiet_native_log
 from edge_runtime.models import find_model
+from edge_runtime.originals import Originals
 from edge_runtime.output_file import OutputFile
 from edge_runtime.report import write_report
 from edge_runtime.report.write import MOST_THUMBNAILS
@@ -82,6 +83,10 @@ def run_report(options: argparse.Namespace) -> int:
     detectors = load_detectors(options)
     gate = Gate(scorer, options.policy, options.rules, language=options.language, detectors=detectors)
     inputs = list(expand_paths(options.paths, is_recursive=options.recursive))
+    originals = Originals(entry for entry in inputs if isinstance(entry, str))
+    for output in (options.output, options.data):
+        if output is not None:
+            originals.check(output, force=options.force)
     with contextlib.ExitStack() as stack:
         stack.enter_context(scorer)
         progress = stack.enter_context(ProgressBar(len(inputs)))

@@ -26,11 +26,12 @@ def work_through(
         action: for this process, where ``jobs`` is 1.
         build: makes the same action in each process otherwise, as ``each_in_processes`` wants it; None where there is
             only one process.
-        jobs: processes.
+        jobs: processes; no more than photos are started.
     """
-    paths = (entry for entry in inputs if isinstance(entry, str))
+    paths = [entry for entry in inputs if isinstance(entry, str)]
+    jobs = min(jobs, len(paths))
     outcomes: Iterator[_Result | ScoreFailure]
-    if build is None or jobs == 1:
+    if build is None or jobs <= 1:
         outcomes = each(action, paths)
     else:
         from edge_runtime.parallel import each_in_processes

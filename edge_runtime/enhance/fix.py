@@ -15,7 +15,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.decode import decode_photo
+from edge_runtime.decode import MIN_SIDE_PX, decode_photo
 from edge_runtime.enhance.encode import choose_output_format, encode_fixed
 from edge_runtime.enhance.facts import measure_facts
 from edge_runtime.enhance.libraries import load_cv2, load_metrics
@@ -143,7 +143,8 @@ def _reduce(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
     if factor <= 1.0:
         return pixels, 1.0
     cv2 = load_cv2()
-    size = (max(1, round(width / factor)), max(1, round(height / factor)))
+    # A thin photo keeps the rows that a score needs.
+    size = (max(MIN_SIDE_PX, round(width / factor)), max(MIN_SIDE_PX, round(height / factor)))
     reduced: NDArray[np.uint8] = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     return reduced, factor
 

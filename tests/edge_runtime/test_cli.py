@@ -9,15 +9,19 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 import edge_runtime
+from edge_runtime import parallel
+from edge_runtime.cli.work import work_through
 from edge_runtime.contract import ATTRIBUTE_NAMES
+from edge_runtime.errors import InputError
 from edge_runtime.models import DEFAULT_MODEL, find_model
+from edge_runtime.result import ScoreFailure
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -266,3 +270,23 @@ def test_doctor_without_interpreter(package_environment: dict[str, str]) -> None
     assert result.returncode == 1
     assert "pip install ai-edge-litert" in result.stdout
     assert "photos cannot be scored" in result.stderr
+
+
+def test_no_more_processes_than_photos(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+
+    def each_in_processes(build: Callable[[], object], paths: list[str], jobs: int) -> Iterator[str]:
+        started.append(jobs)
+        return iter(paths)
+
+    monkeypatch.setattr(parallel, "each_in_processes", each_in_processes)
+    failure = ScoreFailure("c", InputError("c: gone"))
+    assert list(work_through(["a", failure, "b"], str.upper, lambda: str.upper, 6)) == ["a", failure, "b"]
+    assert list(work_through(["a", failure], str.upper, lambda: str.upper, 6)) == ["A", failure]
+    assert started == [2]
+
+
+def test_an_empty_name_is_no_folder(run_command: Run) -> None:
+    result = run_command("score", "")
+    assert result.returncode == 1
+    assert "no such file" in result.stdout

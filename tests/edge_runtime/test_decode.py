@@ -218,3 +218,10 @@ def test_fractions_of_a_pixel_of_a_reduced_jpeg_do_not_shift_the_view(
         views.append(make_view(decoded.image, view, decoded.box).astype(int))
     for other in views[1:]:
         assert np.abs(other - views[0]).mean() <= 0.8  # 0.6 comes from coding mirrored blocks, a shift adds 1 or more
+
+
+def test_a_view_that_skips_bytes_is_read_as_what_it_shows(photo: Image.Image) -> None:
+    content = encode(photo, "PNG")
+    spread = bytearray(2 * len(content))
+    spread[::2] = content
+    assert decode_photo(memoryview(spread)[::2]).image.size == photo.size

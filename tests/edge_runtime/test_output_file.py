@@ -94,3 +94,17 @@ def test_a_folder_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(UsageError, match="Permission denied; make room or choose a folder"):
         write_output(tmp_path / "a.txt", "new")
+
+
+def test_what_a_power_cut_left_is_not_in_the_way(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    left = OutputFile(path)
+    left.__enter__()  # and never ended, in a process of the same number as this one
+    write_output(path, "new")
+    assert path.read_text() == "new"
+
+
+def test_the_longest_name_that_the_file_system_takes(tmp_path: Path) -> None:
+    path = tmp_path / ("a" * 251 + ".jpg")
+    write_output(path, b"photo")
+    assert path.read_bytes() == b"photo"

@@ -177,9 +177,10 @@ def test_closed_scorer(photo: Image.Image) -> None:
         scorer.score(photo)
 
 
-def test_threads_must_be_positive() -> None:
-    with pytest.raises(UsageError, match="num_threads is 0"):
-        PhotoScorer.default(num_threads=0)
+@pytest.mark.parametrize("num_threads", [0, 1025, 3_000_000_000])
+def test_threads_have_limits(num_threads: int) -> None:
+    with pytest.raises(UsageError, match=f"num_threads is {num_threads}; pass 1 to 1024"):
+        PhotoScorer.default(num_threads=num_threads)
 
 
 def test_default_model_is_installed_and_found_by_name_and_path() -> None:

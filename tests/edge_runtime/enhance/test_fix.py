@@ -158,6 +158,11 @@ def test_a_large_photo_is_searched_small_and_written_large(light_scorer: Any, ph
         assert image.size == (1600, 1200)
 
 
+def test_a_thin_photo_is_searched_with_rows_enough_for_a_score(light_scorer: Any, photo: Image.Image) -> None:
+    thin = photo.resize((3000, 17)).point(lambda level: level * 0.45)
+    assert enhance(thin, light_scorer).before is not None
+
+
 def test_frames_in_both_orders(light_scorer: Any, dark_pixels: Pixels) -> None:
     kept = dark_pixels.copy()
     rgb = enhance(dark_pixels, light_scorer)

@@ -169,7 +169,7 @@ def test_ctrl_c_leaves_no_file(package_environment: dict[str, str], folder: Path
     try:
         deadline = time.monotonic() + 60
         # The data file is opened first; when it grows, photos are being judged.
-        while not any(path.stat().st_size > 1000 for path in place.glob(".report.csv*")):
+        while not any(path.stat().st_size > 1000 for path in place.glob(".photogate-*.part")):
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
@@ -185,3 +185,14 @@ def test_help(run_command: Run) -> None:
     result = run_command("report", "--help")
     assert result.returncode == 0
     assert "Exit codes: 0" in result.stdout
+
+
+def test_a_photo_is_never_written_over(run_command: Run, folder: Path, tmp_path: Path) -> None:
+    kept = (folder / "a.jpg").read_bytes()
+    (folder / "a.jpg").rename(folder / "a.csv")
+    for options in (("-o", folder / "a.csv"), ("-o", tmp_path / "page.html", "--data", folder / "a.csv")):
+        result = run_command("report", folder / "a.csv", *options, "--force")
+        assert result.returncode == 2
+        assert "is the original" in result.stderr
+    assert (folder / "a.csv").read_bytes() == kept
+    assert not (tmp_path / "page.html").exists()
