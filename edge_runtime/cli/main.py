@@ -1,8 +1,8 @@
 """The command ``photogate``: finds the subcommand and turns what happens into an exit code.
 
 Exit codes: 0 all fine, 1 some inputs failed (or ``doctor`` found a fault), 2 wrong usage, a model, policy or
-interpreter that cannot be used, or an output that cannot be written, 3 ``gate`` rejected a photo, 130 interrupted, 141 the
-reader of the output went away (``| head``).
+interpreter that cannot be used, or an output that cannot be written, 3 ``gate`` rejected a photo, 130 interrupted, 141
+the reader of the output went away (``| head``).
 """
 
 from __future__ import annotations
