@@ -23,7 +23,7 @@ from edge_runtime.feedback import (
     save_policy,
     score_again,
 )
-from edge_runtime.feedback.correction import VERDICTS
+from edge_runtime.feedback.correction import LONGEST_TEXT, VERDICTS
 from edge_runtime.feedback.recalibrate import FEWEST
 from edge_runtime.gate.policy import load_policy
 from edge_runtime.interpreter import quiet_native_log
@@ -67,7 +67,7 @@ def add_command(commands: Any) -> None:
     add.add_argument("paths", nargs="+", metavar="PATH", help="a photo, or a folder of photos")
     add.add_argument("--verdict", required=True, choices=VERDICTS, help="yours")
     add.add_argument("--quality", type=float, metavar="POINTS", help="yours, 0 to 100, if you want to give one")
-    add.add_argument("--note", default="", metavar="TEXT", help="free text")
+    add.add_argument("--note", default="", metavar="TEXT", help=f"free text, up to {LONGEST_TEXT:,} characters")
     add.add_argument(
         "--group", default="", metavar="NAME", help="what belongs together, for example a listing's number"
     )

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
 from edge_runtime.result import Attributes, Decision, ImageSize, Label, ModelInfo, Score, Timings
 
-__all__ = ["VERDICTS", "Correction", "pack_score", "unpack_score"]
+__all__ = ["LONGEST_TEXT", "VERDICTS", "Correction", "is_finite_number", "pack_score", "unpack_score"]
 
 VERDICTS: tuple[Decision, ...] = get_args(Decision)
+# Of a note and a group, in characters. Python's reader of CSV takes no cell above 131,072, and a manifest joins the
+# notes on one photo.
+LONGEST_TEXT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,13 @@ class Correction:
         }
 
 
+def is_finite_number(value: object) -> bool:
+    """Whether ``value`` is a number that a float can hold, neither NaN nor infinite; true and false are none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return -sys.float_info.max <= value <= sys.float_info.max
+
+
 def pack_score(score: Score) -> str:
     """A score as JSON text from which :func:`unpack_score` makes the same score again, to the last bit."""
     return json.dumps(asdict(score), allow_nan=False)
@@ -73,7 +84,7 @@ def unpack_score(text: str) -> Score:
     try:
         values = json.loads(text)
         low, high = values["interval"]
-        return Score(
+        score = Score(
             **{
                 **values,
                 "interval": (low, high),
@@ -85,5 +96,30 @@ def unpack_score(text: str) -> Score:
                 "model": ModelInfo(**values["model"]),
             }
         )
-    except (KeyError, TypeError) as error:
+        _check_types(score)
+    except (KeyError, RecursionError, TypeError) as error:
         raise ValueError(f"not a score: {error}") from error
+    return score
+
+
+def _check_types(score: Score) -> None:
+    """JSON may hold anything under these names, also the numbers NaN and Infinity.
+
+    Raises:
+        TypeError: a field is not of its type.
+    """
+    numbers = {"quality": score.quality, "interval_coverage": score.interval_coverage}
+    numbers |= {"the interval's low end": score.interval[0], "the interval's high end": score.interval[1]}
+    numbers |= {**asdict(score.attributes), **asdict(score.image), **asdict(score.timings)}
+    texts = {"band": score.band, **asdict(score.model)}
+    for what, label in (("category", score.category), ("style", score.style)):
+        numbers[f"{what}'s probability"] = label.probability
+        texts[f"{what}'s label"] = label.label
+    if score.path is not None:
+        texts["path"] = score.path
+    for name, number in numbers.items():
+        if not is_finite_number(number):
+            raise TypeError(f"{name} is no number")
+    for name, text in texts.items():
+        if not isinstance(text, str):
+            raise TypeError(f"{name} is no text")

@@ -18,6 +18,7 @@ from edge_runtime.output_file import check_output, write_output
 __all__ = ["LeftOut", "export_manifest"]
 
 MANIFEST_COLUMNS = ("file", "mos", "category", "style", "group", "licence", "source")
+LONGEST_CELL = 131_072  # what the reader, Python's csv module, takes: csv.field_size_limit()
 FURTHER_COLUMNS = ("verdict", "note", "corrections", "photo_sha256", "model_quality", "model_sha256", "created_utc")
 
 
@@ -47,7 +48,8 @@ def export_manifest(
         The number of rows, and the photos that are gone or were changed since: ratings belong to the very bytes.
 
     Raises:
-        UsageError: there is nothing to export, or the file exists or cannot be written.
+        UsageError: there is nothing to export, notes are too long for a manifest, or the file exists or cannot be
+            written.
     """
     target = Path(path)
     check_output(target, force=force)
@@ -81,18 +83,30 @@ def export_manifest(
 
 
 def _build_row(corrections: Sequence[Correction], file: str) -> dict[str, object]:
-    """One photo's row; its corrections stand in the order in which they were added."""
+    """One photo's row; its corrections stand in the order in which they were added.
+
+    Raises:
+        UsageError: a cell would be too long.
+    """
     latest = corrections[-1]
     qualities = [correction.quality for correction in corrections if correction.quality is not None]
     group = next((correction.group for correction in reversed(corrections) if correction.group.strip()), "")
+    note = " | ".join(dict.fromkeys(correction.note for correction in corrections if correction.note))
+    ids = " ".join(str(correction.id) for correction in corrections)
+    if max(len(note), len(group)) > LONGEST_CELL:
+        raise UsageError(
+            f"{latest.photo_path or latest.photo_sha256}: its notes, or its group, have more than {LONGEST_CELL:,} "
+            f"characters, which the training would not read; remove some of its corrections ({ids}) with "
+            "`photogate feedback remove`"
+        )
     return {
         "file": file,
         "mos": round(sum(qualities) / len(qualities) / 100.0, 4) if qualities else "",
         "group": group or f"feedback/{latest.photo_sha256[:16]}",
         "source": "feedback",
         "verdict": latest.verdict,
-        "note": " | ".join(dict.fromkeys(correction.note for correction in corrections if correction.note)),
-        "corrections": " ".join(str(correction.id) for correction in corrections),
+        "note": note,
+        "corrections": ids,
         "photo_sha256": latest.photo_sha256,
         "model_quality": round(latest.score.quality, 2),
         "model_sha256": latest.score.model.sha256,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from edge_runtime.formats import PhotoFormat, sniff_format
 
 __all__ = ["compute_sha256", "drop_photo", "find_photo", "keep_photo", "read_photo"]
 
+KEPT_NAME = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}\.[0-9a-z]+")
 SUFFIXES = {PhotoFormat.JPEG: ".jpg", PhotoFormat.TIFF: ".tif", PhotoFormat.JPEG2000: ".jp2", PhotoFormat.HEIF: ".heic"}
 
 
@@ -80,11 +82,13 @@ def keep_photo(data: bytes, sha256: str, folder: Path) -> str:
 
 
 def drop_photo(folder: Path, name: str) -> None:
-    """Removes a copy that :func:`keep_photo` made.
+    """Removes a copy that :func:`keep_photo` made, and nothing else: a damaged or foreign store may name any file.
 
     Raises:
         UsageError: it cannot be removed.
     """
+    if not KEPT_NAME.fullmatch(name):
+        return
     try:
         (folder / name).unlink(missing_ok=True)
     except OSError as error:

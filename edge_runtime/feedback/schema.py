@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from edge_runtime.errors import UsageError
 
@@ -44,16 +46,24 @@ def bring_up_to_date(connection: sqlite3.Connection, source: str) -> None:
         sqlite3.Error: as usual.
     """
     newest = len(MIGRATIONS)
-    if _read_version(connection, source) == newest:
+    with _transaction(connection, "DEFERRED"):
+        version = _read_version(connection, source)
+    if version == newest:
         return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with _transaction(connection, "IMMEDIATE"):
         # Once more: another process may have done it while this one waited.
         for statements in MIGRATIONS[_read_version(connection, source) :]:
             for statement in statements:
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {newest}")
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
+    connection.execute(f"BEGIN {kind}")
+    try:
+        yield
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -62,6 +72,11 @@ def bring_up_to_date(connection: sqlite3.Connection, source: str) -> None:
 
 
 def _read_version(connection: sqlite3.Connection, source: str) -> int:
+    """The schema of the store, 0 for an empty file.
+
+    In a transaction: between two answers outside of one, another process may begin the store, which would then look
+    like another program's.
+    """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()

@@ -14,7 +14,14 @@ from types import TracebackType
 from typing import Any
 
 from edge_runtime.errors import UsageError
-from edge_runtime.feedback.correction import VERDICTS, Correction, pack_score, unpack_score
+from edge_runtime.feedback.correction import (
+    LONGEST_TEXT,
+    VERDICTS,
+    Correction,
+    is_finite_number,
+    pack_score,
+    unpack_score,
+)
 from edge_runtime.feedback.location import find_default_store
 from edge_runtime.feedback.photos import drop_photo, keep_photo, read_photo
 from edge_runtime.feedback.schema import bring_up_to_date
@@ -24,6 +31,7 @@ from edge_runtime.result import Decision, Score
 __all__ = ["FeedbackStore"]
 
 WAIT_S = 10.0
+LARGEST_ID = 2**63 - 1  # of SQLite
 COLUMNS = "id, created_utc, photo_sha256, photo_path, kept_file, verdict, quality, note, listing, score"
 # What SQLite says, and what to tell the user of it. In this order: "disk I/O error" may stand beside others.
 FAULTS = (
@@ -63,6 +71,8 @@ class FeedbackStore:
             UsageError: it cannot be opened, is damaged, another program's or of a newer schema, or does not exist.
         """
         self.path = find_default_store() if path is None else Path(path)
+        if not self.path.name:
+            raise UsageError(f"{self.path}: is no file's name, so no feedback can be in it; pass --store FILE")
         self.photos = self.path.with_name(f"{self.path.stem}-photos")
         self._lock = Lock()
         self._connection: sqlite3.Connection | None = None
@@ -105,8 +115,8 @@ class FeedbackStore:
             score: what the model says of it.
             verdict: what the person says: "accept", "review" or "reject".
             quality: the person's, 0-100.
-            note: free text.
-            group: what belongs together, e.g. a listing's number: never on two sides of a split.
+            note: free text, up to ``LONGEST_TEXT`` characters.
+            group: what belongs together, e.g. a listing's number: never on two sides of a split. No longer than a note.
             is_kept: copy the photo into :attr:`photos`: an export then refers to it, whatever becomes of the original.
 
         Returns:
@@ -125,6 +135,9 @@ class FeedbackStore:
         for what, text in (("the photo's path", path), ("the note", note), ("the group", group)):
             if not _is_plain(text):
                 raise UsageError(f"{what} {text!a} is not UTF-8 text; change it (for a path: rename the photo)")
+        for what, text in (("the note", note), ("the group", group)):
+            if len(text) > LONGEST_TEXT:
+                raise UsageError(f"{what} has {len(text):,} characters, {LONGEST_TEXT:,} are possible; shorten it")
         data = read_photo(Path(path)) if is_file else bytes(photo)  # type: ignore[arg-type]
         sha256 = hashlib.sha256(data).hexdigest()
         created_utc = datetime.now(timezone.utc).isoformat(timespec="seconds")
@@ -160,13 +173,15 @@ class FeedbackStore:
         Raises:
             UsageError: there is no such correction, or the store cannot be written.
         """
+        if not -LARGEST_ID <= number <= LARGEST_ID:  # SQLite cannot even be asked
+            raise UsageError(f"{self.path}: no correction has such a number; `photogate feedback list` shows all")
         with self._transaction() as connection:
             row = connection.execute("SELECT kept_file FROM corrections WHERE id = ?", (number,)).fetchone()
             if row is None:
                 raise UsageError(f"{self.path}: no correction {number}; `photogate feedback list` shows all")
             connection.execute("DELETE FROM corrections WHERE id = ?", (number,))
             query = "SELECT count(*) FROM corrections WHERE kept_file = ?"
-            if row[0] is not None and not connection.execute(query, row).fetchone()[0]:
+            if isinstance(row[0], str) and not connection.execute(query, row).fetchone()[0]:
                 drop_photo(self.photos, row[0])
 
     def close(self) -> None:
@@ -214,6 +229,11 @@ class FeedbackStore:
     def _build(self, row: tuple[Any, ...]) -> Correction:
         number, created_utc, sha256, path, kept_file, verdict, quality, note, group, score = row
         try:
+            # SQLite keeps whatever it is given, whatever the column.
+            if not all(isinstance(text, str) for text in (created_utc, sha256, path, kept_file or "", note, group)):
+                raise ValueError("a text is of another type")
+            if verdict not in VERDICTS or not (quality is None or is_finite_number(quality)):
+                raise ValueError("no such verdict, or no such quality")
             return Correction(
                 number, created_utc, sha256, path, kept_file, verdict, quality, note, group, unpack_score(score)
             )

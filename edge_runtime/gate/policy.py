@@ -20,6 +20,7 @@ from edge_runtime.gate.check_names import CHECK_NAMES
 from edge_runtime.gate.reasons import REASON_CODES, build_reason
 from edge_runtime.gate.toml_table import TomlTable, parse_toml, read_toml_file
 from edge_runtime.gate.weights import DEFAULT_WEIGHTS, compute_weighted_quality
+from edge_runtime.printable import blank_unprintable
 from edge_runtime.result import Decision, Score, Verdict
 
 __all__ = ["AttributeLimit", "OwnWords", "Policy", "evaluate", "load_policy", "parse_policy"]
@@ -29,6 +30,7 @@ QUALITY_KEYS = ("accept_from", "reject_below", "judged_by", "message", "advice")
 ATTRIBUTE_KEYS = ("minimum", "reject_below", "required", "message", "advice")
 RULES_KEYS = ("checked_elsewhere",)
 JUDGES = ("direct", "weighted")
+LARGEST_WEIGHT = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,8 @@ def parse_policy(text: str, source: str) -> Policy:
     rules = document.optional_table("rules")
     rules.check_keys(RULES_KEYS)
     return Policy(
-        name=document.text("name", Path(source).stem),
+        # It is printed beside verdicts, and what a stranger called a policy must not steer a terminal.
+        name=blank_unprintable(document.text("name", Path(source).stem)),
         accept_from=accept_from,
         reject_below=reject_below,
         attribute_limits=tuple(_read_limit(attributes.table(name)) for name in ATTRIBUTE_NAMES if name in attributes),
@@ -182,6 +185,11 @@ def _read_limit(table: TomlTable) -> AttributeLimit:
 def _read_weights(table: TomlTable) -> Mapping[str, float]:
     table.check_keys(ATTRIBUTE_NAMES)
     weights = {name: table.number(name, 0, float("inf"), "") if name in table else 0.0 for name in ATTRIBUTE_NAMES}
+    for name, weight in weights.items():
+        if weight > LARGEST_WEIGHT:
+            raise table.fault(
+                f"{name} is {weight:g}, more than {LARGEST_WEIGHT:,.0f}; write smaller numbers: only their ratios count"
+            )
     if not sum(weights.values()):
         raise table.fault("weighs nothing: all weights are 0; give at least one attribute a weight above 0")
     return weights

@@ -19,6 +19,7 @@ from edge_runtime.formats import PhotoFormat
 from edge_runtime.gate.check_names import CHECK_NAMES, CHECKS
 from edge_runtime.gate.toml_table import TomlTable, find_near, parse_toml, read_toml_file
 from edge_runtime.paths import exists
+from edge_runtime.printable import blank_unprintable
 
 __all__ = ["SCHEMA_VERSION", "Level", "Rule", "RulePack", "list_packs", "load_pack", "parse_pack"]
 
@@ -162,7 +163,8 @@ def parse_pack(text: str, source: str) -> RulePack:
         rules[rule.name] = rule
     return RulePack(
         name=document.text("name"),
-        title=document.text("title"),
+        # It is printed beside verdicts, and what a stranger called a pack must not steer a terminal.
+        title=blank_unprintable(document.text("title")),
         scope=document.text("scope", ""),
         source=document.text("source"),
         as_of=as_of,

@@ -82,17 +82,23 @@ class TomlTable:
             raise self.fault(f"lacks {key}; add {wanted}")
         value = self._values[key]
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise self.fault(f"{key} is {value!r}; write {wanted}")
-        if math.isnan(value) or not low <= value <= high or math.isinf(value):
+            raise self.fault(f"{key} is {_show(value)}; write {wanted}")
+        try:
+            number = float(value)
+            shown = f"{number:g}"
+        except OverflowError:  # an integer may have more digits than a float can hold
+            number = math.inf if value > 0 else -math.inf
+            shown = "more than 1e308" if value > 0 else "less than -1e308"
+        if not (low <= number <= high and math.isfinite(number)):
             outside = f"{low:g}-{high:g}" if math.isfinite(high) else f"{low:g} and more"
-            raise self.fault(f"{key} is {value:g}, outside {outside}; write {wanted}")
-        return float(value)
+            raise self.fault(f"{key} is {shown}, outside {outside}; write {wanted}")
+        return number
 
     def text(self, key: str, usual: str | None = None) -> str:
         """A text; without a ``usual`` one it must be there."""
         value = self._values.get(key, usual)
         if not isinstance(value, str):
-            fault = f"lacks {key}; add" if key not in self else f"{key} is {value!r}; write"
+            fault = f"lacks {key}; add" if key not in self else f"{key} is {_show(value)}; write"
             raise self.fault(f"{fault} a text in quotation marks")
         return value
 
@@ -111,7 +117,7 @@ class TomlTable:
         """A list of texts; empty where it is missing."""
         values = self._values.get(key, [])
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-            raise self.fault(f"{key} is {values!r}; write a list of texts, as in {key} = [{example}]")
+            raise self.fault(f"{key} is {_show(values)}; write a list of texts, as in {key} = [{example}]")
         return tuple(values)
 
     def choices(self, key: str, known: Collection[str]) -> tuple[str, ...]:
@@ -126,14 +132,14 @@ class TomlTable:
         """true or false; false where it is missing."""
         value = self._values.get(key, False)
         if not isinstance(value, bool):
-            raise self.fault(f"{key} is {value!r}; write true or false")
+            raise self.fault(f"{key} is {_show(value)}; write true or false")
         return value
 
     def optional_date(self, key: str) -> date | None:
         """A date, or None where there is none."""
         value = self._values.get(key)
         if value is not None and (not isinstance(value, date) or isinstance(value, datetime)):
-            raise self.fault(f"{key} is {value!r}; write a date without quotation marks, as in {key} = 2026-11-20")
+            raise self.fault(f"{key} is {_show(value)}; write a date without quotation marks, as in {key} = 2026-11-20")
         return value
 
 
@@ -148,7 +154,8 @@ def read_toml_file(path: str | Path, what: str) -> str:
         PolicyError: it cannot be read.
     """
     try:
-        return Path(path).read_text(encoding="utf-8")
+        # Windows' Notepad puts a byte order mark in front of UTF-8, which TOML does not know.
+        return Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise PolicyError(f"{path}: cannot read the {what}: {reason}; pass a TOML file in UTF-8") from error
@@ -158,15 +165,27 @@ def parse_toml(text: str, source: str) -> TomlTable:
     """The document's top level.
 
     Raises:
-        PolicyError: ``text`` is not TOML.
+        PolicyError: ``text`` is not TOML, or more than can be read of it.
     """
     try:
         return TomlTable(tomllib.loads(text), source)
     except tomllib.TOMLDecodeError as error:
         raise PolicyError(f"{source}: not TOML: {error}") from error
+    except RecursionError as error:
+        raise PolicyError(f"{source}: not readable as TOML: brackets are nested too deeply; write fewer") from error
+    except ValueError as error:  # Python turns no text of thousands of digits into an integer
+        raise PolicyError(f"{source}: not readable as TOML: a number has thousands of digits; shorten it") from error
 
 
 def find_near(word: str, known: Collection[str]) -> str:
     """The end of a message about an unknown word: the nearest known one, or all of them."""
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(known)}"
+
+
+def _show(value: Any) -> str:
+    """A value as messages name it."""
+    try:
+        return repr(value)
+    except (RecursionError, ValueError):  # tables in tables, and integers, that Python does not print
+        return f"too much to print ({type(value).__name__})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -16,6 +17,8 @@ __all__ = ["DEFAULT_WEIGHTS", "compute_weighted_quality"]
 DEFAULT_WEIGHTS: Mapping[str, float] = MappingProxyType(
     {"sharpness": 0.61, "noise": 0.07, "exposure": 0.27, "color": 0.07, "composition": 0.0}
 )
+# Times 100 points it is still a number. What overflows ends in NaN, which is under no limit and would be accepted.
+LARGEST_SUM = sys.float_info.max / 100.0
 
 
 def compute_weighted_quality(attributes: Attributes, weights: Mapping[str, float] = DEFAULT_WEIGHTS) -> float:
@@ -27,9 +30,11 @@ def compute_weighted_quality(attributes: Attributes, weights: Mapping[str, float
             attribute that is left out weighs nothing.
 
     Raises:
-        ValueError: the weights add up to 0.
+        ValueError: the weights add up to 0, or to more than can be computed with.
     """
     total = sum(weights.values())
     if total <= 0:
         raise ValueError("the weights add up to 0; give at least one attribute a weight above 0")
+    if not total <= LARGEST_SUM:  # true for NaN, too
+        raise ValueError("the weights add up to no usable number; give smaller ones: only their ratios count")
     return float(sum(weight * getattr(attributes, name) for name, weight in weights.items()) / total)

@@ -149,6 +149,14 @@ def test_wrong_usage(run_command: Run, place: Path, photo: Path, tmp_path: Path)
         result = run_command("feedback", *arguments)
         assert result.returncode == 2, arguments
         assert "Traceback" not in result.stderr
+    for others, words in (
+        (("list", "--store", ""), "is no file's name"),
+        (("add", photo, "--verdict", "accept", "--note", "x" * 10_001, "--store", place), "the note has 10,001"),
+        (("remove", "99999999999999999999", "--store", place), "no correction has such a number"),
+    ):
+        result = run_command("feedback", *others)
+        assert result.returncode == 2, others
+        assert "UsageError: " in result.stderr and words in result.stderr
     damaged = run_command("feedback", "list", "--store", photo)
     assert "no feedback store" in damaged.stderr
 

@@ -12,6 +12,7 @@ from PIL import Image
 from edge_runtime import Score
 from edge_runtime.errors import UsageError
 from edge_runtime.feedback import FeedbackStore, export_manifest
+from edge_runtime.feedback.correction import LONGEST_TEXT
 
 pytest.importorskip("train", reason="needs a checkout: the reader that the training uses is not installed")
 
@@ -68,6 +69,23 @@ def test_corrections_of_one_photo_are_one_row(
     assert (photo.mos, photo.group) == (0.65, "g")
     assert (photo.extra["verdict"], photo.extra["note"]) == ("reject", "fine | no")
     assert photo.extra["corrections"] == "1 2 3"
+
+
+def test_notes_that_no_reader_of_manifests_takes(
+    store: FeedbackStore, photos: list[Path], tmp_path: Path, build_score: BuildScore
+) -> None:
+    store.add(photos[0], build_score(50.0), "review", note="x" * LONGEST_TEXT, group="g" * LONGEST_TEXT)
+    output = tmp_path / "out.csv"
+    assert export_manifest(store, output) == (1, [])
+    assert len(load_manifest(output)[0].extra["note"]) == LONGEST_TEXT
+    for number in range(13):
+        store.add(photos[0], build_score(50.0), "review", note=f"{number:02d}" + "x" * (LONGEST_TEXT - 2))
+    with pytest.raises(UsageError, match=r"0\.png: its notes.* more than 131,072 .*\(1 2 3 .* 14\)"):
+        export_manifest(store, tmp_path / "again.csv")
+    assert not (tmp_path / "again.csv").exists()
+    store.remove(1)
+    assert export_manifest(store, output, force=True) == (1, [])
+    assert len(load_manifest(output)[0].extra["note"]) == 13 * LONGEST_TEXT + 12 * len(" | ")
 
 
 def test_photos_that_are_gone_or_changed_are_left_out_aloud(

@@ -24,7 +24,7 @@ from edge_runtime.result import ModelInfo
 
 BuildCorrection = Callable[..., Correction]
 OWN = """
-name = "Läden \\"x\\" \\u007f"
+name = "Läden \\"x\\""
 [quality]
 accept_from = 72.5
 reject_below = 31.25
@@ -34,7 +34,7 @@ message = "Nicht gut\\ngenug."
 minimum = 50
 reject_below = 20
 required = true
-advice = "ruhig halten \\\\ stillhalten"
+advice = "ruhig halten \\\\ stillhalten \\u007f"
 [attributes.composition]
 reject_below = 10
 [weights]

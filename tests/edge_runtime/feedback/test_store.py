@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from edge_runtime import Score
 from edge_runtime.errors import InputError, UsageError
 from edge_runtime.feedback import FeedbackStore
-from edge_runtime.feedback.correction import pack_score, unpack_score
+from edge_runtime.feedback.correction import LONGEST_TEXT, pack_score, unpack_score
 
 BuildScore = Callable[..., Score]
 
@@ -34,9 +35,41 @@ def test_what_goes_in_comes_out(store: FeedbackStore, photo: Path, build_score: 
 def test_scores_survive_packing(build_score: BuildScore) -> None:
     score = build_score(0.1 + 0.2)
     assert unpack_score(pack_score(score)) == score
-    for text in ("{}", "[]", "1", '{"interval": 3}', "no JSON"):
+    for text in ("{}", "[]", "1", '{"interval": 3}', "no JSON", "[" * 100_000):
         with pytest.raises(ValueError):
             unpack_score(text)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, "x", True, [], {}, float("inf"), float("nan"), 10**400],
+    ids=["null", "text", "flag", "list", "table", "inf", "nan", "long"],
+)
+@pytest.mark.parametrize(
+    "place",
+    [
+        *(("quality",), ("interval", 0), ("interval", 1), ("interval_coverage",), ("attributes", "noise")),
+        *(("category", "probability"), ("style", "probability"), ("image", "width_px"), ("timings", "total_ms")),
+    ],
+)
+def test_what_is_no_number_is_no_score(build_score: BuildScore, place: tuple[str | int, ...], value: object) -> None:
+    document = json.loads(pack_score(build_score(50.0)))
+    holder = document
+    for key in place[:-1]:
+        holder = holder[key]
+    holder[place[-1]] = value
+    with pytest.raises(ValueError, match=r"not a score: .* is no number"):
+        unpack_score(json.dumps(document))
+
+
+@pytest.mark.parametrize("value", [3, [], {}, float("inf")])
+@pytest.mark.parametrize("place", [("band",), ("path",), ("category", "label"), ("model", "sha256"), ("model", "name")])
+def test_what_is_no_text_is_no_score(build_score: BuildScore, place: tuple[str, ...], value: object) -> None:
+    document = json.loads(pack_score(build_score(50.0)))
+    holder = document[place[0]] if len(place) > 1 else document
+    holder[place[-1]] = value
+    with pytest.raises(ValueError, match=r"not a score: .* is no text"):
+        unpack_score(json.dumps(document))
 
 
 def test_a_photo_is_not_copied_unless_asked(store: FeedbackStore, photo: Path, build_score: BuildScore) -> None:
@@ -66,6 +99,20 @@ def test_removing_takes_the_copy_with_the_last_correction(
     assert photo.exists()
 
 
+@pytest.mark.parametrize(
+    "number",
+    [2**63, 10**30, -(10**30), 10**5000, 2**63 - 1, -1, 0],
+    ids=["first too large", "large", "low", "huge", "largest", "negative", "zero"],
+)
+def test_numbers_that_no_correction_has(
+    store: FeedbackStore, photo: Path, build_score: BuildScore, number: int
+) -> None:
+    store.add(photo, build_score(50.0), "review")
+    with pytest.raises(UsageError, match=r"no correction .*`photogate feedback list` shows all"):
+        store.remove(number)
+    assert len(store.corrections()) == 1
+
+
 def test_what_is_removed_is_not_left_in_the_file(store: FeedbackStore, photo: Path, build_score: BuildScore) -> None:
     note = "a secret that nobody shall find"
     store.remove(store.add(photo, build_score(50.0), "review", note=note).id)
@@ -82,6 +129,8 @@ def test_what_is_removed_is_not_left_in_the_file(store: FeedbackStore, photo: Pa
         ({"note": "a\0b"}, "the note"),
         ({"note": "\udcff"}, "not UTF-8"),
         ({"group": "\udcff"}, "the group"),
+        ({"note": "x" * (LONGEST_TEXT + 1)}, "the note has 10,001 characters, 10,000 are possible; shorten it"),
+        ({"group": "x" * 200_000}, "the group has 200,000 characters"),
     ],
 )
 def test_impossible_corrections(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from edge_runtime import Score
 from edge_runtime.errors import UsageError
 from edge_runtime.feedback import FeedbackStore, schema
+from edge_runtime.feedback.photos import drop_photo, keep_photo
 
 BuildScore = Callable[..., Score]
 
@@ -28,6 +30,10 @@ def test_a_store_where_none_can_be(tmp_path: Path) -> None:
         FeedbackStore(tmp_path / "file" / "f.sqlite3")
     with pytest.raises(UsageError, match="cannot be opened"):
         FeedbackStore(tmp_path)
+    for nameless in ("", ".", tmp_path.anchor):
+        for must_exist in (False, True):
+            with pytest.raises(UsageError, match=r"is no file's name.*pass --store FILE"):
+                FeedbackStore(nameless, must_exist=must_exist)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="permissions do not bind this user")
@@ -86,6 +92,28 @@ def test_a_damaged_row_is_named_and_can_be_removed(store: FeedbackStore, photo: 
     assert store.corrections() == [second]
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        pytest.param("score", "[" * 100_000, id="deep score"),
+        *((column, b"\xff\xfe") for column in ("verdict", "note", "listing", "photo_path", "photo_sha256")),
+        *((column, b"\xff\xfe") for column in ("kept_file", "created_utc", "quality")),
+        ("quality", "much"),
+        ("quality", float("inf")),
+    ],
+)
+def test_a_row_of_other_types_is_damaged(
+    store: FeedbackStore, photo: Path, build_score: BuildScore, column: str, value: object
+) -> None:
+    first, second = (store.add(photo, build_score(50.0), "accept") for _ in range(2))
+    store._open().execute("PRAGMA ignore_check_constraints = ON")
+    store._open().execute(f"UPDATE corrections SET {column} = ? WHERE id = ?", (value, first.id))
+    with pytest.raises(UsageError, match="correction 1 is damaged"):
+        store.corrections()
+    store.remove(first.id)
+    assert store.corrections() == [second]
+
+
 def test_a_newer_schema_is_refused(store: FeedbackStore) -> None:
     store._open().execute("PRAGMA user_version = 99")
     store.close()
@@ -103,6 +131,27 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="another program"):
         FeedbackStore(path)
     assert path.read_bytes() == before
+
+
+def test_a_store_that_another_one_begins_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "f.sqlite3"
+    others: list[threading.Thread] = []
+
+    class Interrupted(sqlite3.Connection):
+        """Before it counts the tables of the store, another connection begins it, or tries."""
+
+        def execute(self, statement: str, *values: object) -> sqlite3.Cursor:  # type: ignore[override]
+            if "sqlite_master" in statement and not others:
+                others.append(threading.Thread(target=lambda: FeedbackStore(path).close()))
+                others[0].start()
+                others[0].join(0.5)
+            return super().execute(statement, *values)  # type: ignore[arg-type]
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *names, **options: connect(*names, **options, factory=Interrupted))
+    with FeedbackStore(path) as store:
+        others[0].join()
+        assert store.corrections() == []
 
 
 def test_an_older_store_is_brought_up_to_date(
@@ -125,3 +174,17 @@ def test_an_older_store_is_brought_up_to_date(
         assert again.corrections() == [added]
         assert again._open().execute("PRAGMA user_version").fetchone() == (2,)
         assert again._open().execute("SELECT seller FROM corrections").fetchall() == [("nobody",)]
+
+
+@pytest.mark.parametrize("name", ["../mine.jpg", "mine.jpg", "aa/../../mine.jpg", ""])
+def test_only_its_own_copies_are_removed(tmp_path: Path, name: str) -> None:
+    photos = tmp_path / "store-photos"
+    (photos / "aa").mkdir(parents=True)
+    for place in (tmp_path / "mine.jpg", photos / "mine.jpg"):
+        place.touch()
+    drop_photo(photos, name)
+    assert (tmp_path / "mine.jpg").exists()
+    assert (photos / "mine.jpg").exists()
+    copy = photos / keep_photo(b"\xff\xd8\xff\xe0photo", "a" * 64, photos)
+    drop_photo(photos, copy.relative_to(photos).as_posix())
+    assert not copy.exists()

@@ -15,10 +15,11 @@ import pytest
 from edge_runtime import Score
 from edge_runtime.errors import UsageError
 from edge_runtime.feedback import FeedbackStore
-from edge_runtime.feedback.correction import pack_score
+from edge_runtime.feedback.correction import LONGEST_TEXT, pack_score
 
 BuildScore = Callable[..., Score]
 
+CAMERA = "\U0001f4f7"  # four bytes in the store, one character of a note
 ADD_FOR_EVER = """
 import sys
 from edge_runtime.feedback import FeedbackStore
@@ -26,7 +27,7 @@ from edge_runtime.feedback.correction import unpack_score
 path, photo, score, count, note_size = sys.argv[1:]
 with FeedbackStore(path) as store:
     for _ in range(int(count)):
-        number = store.add(photo, unpack_score(score), "review", note="x" * int(note_size)).id
+        number = store.add(photo, unpack_score(score), "review", note="\\U0001f4f7" * int(note_size)).id
         print(number, flush=True)
 """
 
@@ -49,7 +50,7 @@ def test_a_full_database_loses_nothing(store: FeedbackStore, photo: Path, build_
     pages = store._open().execute("PRAGMA page_count").fetchone()[0]
     store._open().execute(f"PRAGMA max_page_count = {pages + 3}")
     with pytest.raises(UsageError, match="disk is full; nothing was changed"):
-        store.add(photo, build_score(50.0), "accept", note="x" * 100_000)
+        store.add(photo, build_score(50.0), "accept", note=CAMERA * LONGEST_TEXT)
     assert [correction.note for correction in store.corrections()] == ["before"]
     store.add(photo, build_score(50.0), "accept", note="small enough")
     check_integrity(store.path)
@@ -61,7 +62,7 @@ def test_a_full_disk_loses_nothing(
 ) -> None:
     store.close()
     limit = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
-    arguments = [str(store.path), str(photo), pack_score(build_score(50.0)), "100", "20000"]
+    arguments = [str(store.path), str(photo), pack_score(build_score(50.0)), "100", "5000"]
     command = [sys.executable, "-c", limit + ADD_FOR_EVER, *arguments]
     result = subprocess.run(command, env=package_environment, capture_output=True, text=True, check=False, timeout=120)
     told = [int(line) for line in result.stdout.split()]
@@ -83,7 +84,7 @@ def test_a_kill_in_the_middle_of_writing_loses_nothing_that_was_told(
     told: list[int] = []
     for lines in (1, 7, 15):
         # Notes of many pages, so that the kill hits a transaction and not the time between two.
-        process = start_adding(package_environment, path, photo, build_score(50.0), 10_000, note_size=300_000)
+        process = start_adding(package_environment, path, photo, build_score(50.0), 10_000, note_size=LONGEST_TEXT)
         assert process.stdout is not None
         told += [int(process.stdout.readline()) for _ in range(lines)]
         process.kill()
@@ -91,7 +92,7 @@ def test_a_kill_in_the_middle_of_writing_loses_nothing_that_was_told(
         assert process.returncode == -signal.SIGKILL
         with FeedbackStore(path, must_exist=True) as store:
             found = [correction.id for correction in store.corrections()]
-            assert all(len(correction.note) == 300_000 for correction in store.corrections())
+            assert all(correction.note == CAMERA * LONGEST_TEXT for correction in store.corrections())
         assert set(told) <= set(found)
         # One more may have been committed before it could be told; it counts as told from here on.
         assert len(found) <= len(told) + 1

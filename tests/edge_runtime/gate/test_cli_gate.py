@@ -187,3 +187,25 @@ def test_an_odd_extension_does_not_steer_the_terminal(run_command: Run, folder: 
     assert result.returncode == 3
     assert "extension" in result.stdout
     assert "\x1b" not in result.stdout
+
+
+def test_names_of_a_strangers_files_do_not_steer_the_terminal(run_command: Run, folder: Path, tmp_path: Path) -> None:
+    policy, pack = tmp_path / "policy.toml", tmp_path / "pack.toml"
+    policy.write_text('name = "\\u001b[31mX"\n[quality]\naccept_from = 0\nreject_below = 0\n', encoding="utf-8")
+    top = 'schema = 1\nname = "own"\ntitle = "\\u001b[5mY"\nsource = "wiki"\nas_of = 2026-11-20\n'
+    rule = '[[rules]]\nname = "size"\ncheck = "longest_side"\nlevel = "must"\nminimum = 1\n'
+    pack.write_text(top + rule, encoding="utf-8")
+    result = run_command("gate", folder / "a.jpg", "--policy", policy, "--rules", pack)
+    assert result.returncode == 0
+    assert "(policy ?[31mX, ?[5mY rules of 2026-11-20)" in result.stderr
+    assert "\x1b" not in result.stdout + result.stderr
+    assert "\x1b" not in run_command("rules", "show", pack).stdout
+
+
+def test_weights_that_overflow_are_refused(run_command: Run, folder: Path, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    limits = '[quality]\naccept_from = 60\nreject_below = 40\njudged_by = "weighted"\n'
+    policy.write_text(limits + "[weights]\nsharpness = 1e308\nnoise = 1e308\nexposure = 1e308\n", encoding="utf-8")
+    result = run_command("gate", folder / "a.jpg", "--policy", policy, "--format", "jsonl")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "PolicyError" in result.stderr and "only their ratios count" in result.stderr
