@@ -31,12 +31,12 @@ class Frame:
         pixels: uint8; it need not be contiguous. By ``pixel_format``: rgb, bgr (height, width, 3); rgba, bgra (height,
             width, 4), the fourth channel is ignored; gray (height, width); nv12, nv21, i420 (height * 3 // 2, width) as
             OpenCV has them; yuyv (height, width, 2). YUV means BT.601 in the limited range, as cameras deliver it.
-        timestamp_ms: growing within a stream; its zero is anywhere.
+        timestamp_ms: growing within a stream; its zero is anywhere. Parts of a millisecond are cut off.
         pixel_format: see ``pixels``.
         rotation: degrees clockwise that turn it upright.
 
     Raises:
-        FrameError: the array has another shape or type, or a side below 16 pixels.
+        FrameError: the array has another shape or type, or a side below 16 pixels; or the timestamp is no number.
     """
 
     pixels: NDArray[np.uint8]
@@ -50,6 +50,13 @@ class Frame:
         if self.rotation not in get_args(Rotation):
             raise FrameError(f"rotation is {self.rotation!r}; pass the degrees clockwise, one of 0, 90, 180, 270")
         _check_pixels(self.pixels, self.pixel_format)
+        try:
+            # Numbers of numpy become plain ones here, which all that is made of frames can be written with.
+            object.__setattr__(self, "timestamp_ms", int(self.timestamp_ms))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise FrameError(
+                f"timestamp_ms is {self.timestamp_ms!r}; pass the time of the frame as a whole number of milliseconds"
+            ) from error
 
     @property
     def width_px(self) -> int:

@@ -12,7 +12,7 @@ from edge_runtime.camera.sources import Source, describe_sources, open_source
 from edge_runtime.camera.sources.address import parse_source
 from edge_runtime.camera.sources.live_source import LiveSource
 from edge_runtime.camera.viewfinder import Viewfinder
-from edge_runtime.cli.watch_best import BestShotFile
+from edge_runtime.cli.watch_best import BestShotFile, find_originals
 from edge_runtime.cli.watch_lines import LineWriter, describe_summary
 from edge_runtime.cli.watch_options import add_watch_options, build_source_options, name_sources
 from edge_runtime.cli.watch_session import Watch
@@ -71,7 +71,9 @@ def run_watch(options: argparse.Namespace) -> int:
             raise UsageError(
                 f"--best-shot keeps the best of one source, and there are {len(named)}; run one watch for each"
             )
-        best = BestShotFile(options.best_shot, max(10, round(1e3 * options.best_seconds)), force=options.force)
+        window_ms = max(10, round(1e3 * options.best_seconds))
+        originals = find_originals(named[0][1])
+        best = BestShotFile(options.best_shot, window_ms, originals=originals, force=options.force)
     if options.relearn and options.monitor is None:
         raise UsageError("--relearn is for --monitor, and there is none; add --monitor FILE.toml or leave it out")
     with quiet_native_log():

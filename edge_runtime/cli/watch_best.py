@@ -3,37 +3,56 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from edge_runtime.camera.best_shot import BestShot, Shot
 from edge_runtime.camera.scoring import FrameResult
+from edge_runtime.camera.sources.address import parse_source
+from edge_runtime.camera.sources.photo_folder import list_photos
 from edge_runtime.errors import UsageError
+from edge_runtime.originals import Originals
 from edge_runtime.output_file import check_output, write_output
+from edge_runtime.paths import exists_as_folder
 
-__all__ = ["BestShotFile"]
+__all__ = ["BestShotFile", "find_originals"]
 
 INTERVAL_S = 1.0  # each writing reaches the disk, and memory cards bear only so many
 SUFFIXES = (".jpg", ".jpeg")
 
 
+def find_originals(source: str) -> list[str]:
+    """The files that a source is read from; of a camera, a stream or standard input there are none.
+
+    Raises:
+        SourceError: it is no source, or a folder that cannot be read or holds no photos.
+    """
+    address = parse_source(source)
+    if address.kind != "path":
+        return []
+    return list_photos(address.text) if exists_as_folder(address.text) else [address.text]
+
+
 class BestShotFile:
     """Keeps a file the best frame of the last seconds. Not thread-safe."""
 
-    def __init__(self, path: Path, window_ms: int, *, force: bool = False) -> None:
+    def __init__(self, path: Path, window_ms: int, *, originals: Iterable[str] = (), force: bool = False) -> None:
         """Checks the place; nothing is written yet.
 
         Args:
             path: of a JPEG.
             window_ms: how far back the best is looked for.
+            originals: files that are never replaced.
             force: replace what is there.
 
         Raises:
-            UsageError: it is no JPEG's name, the folder is missing, or the file exists.
+            UsageError: it is no JPEG's name, the folder is missing, or the file exists or is an original.
         """
         if path.suffix.lower() not in SUFFIXES:
             raise UsageError(f"{path}: the best shot is a JPEG; give it a name that ends in .jpg")
+        Originals(originals).check(path, force=force)
         check_output(path, force=force)
         self._path = path
         self._force = force

@@ -17,6 +17,8 @@ from edge_runtime.paths import exists
 
 __all__ = ["add_watch_options", "build_source_options", "name_sources"]
 
+MAX_SECONDS = 1e9  # three decades
+MIN_RATE = 1e-6  # a frame in twelve days; in milliseconds both still are numbers that one can wait for
 NAMED = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)=(.+)")  # no address and no path begins like this, but for odd files
 
 
@@ -108,8 +110,8 @@ def _size(text: str) -> tuple[int, int]:
 
 def _seconds(text: str) -> float:
     seconds = float(text)  # argparse turns the ValueError into a usage message
-    if not 0 <= seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} s is not possible; pass 0 or more")
+    if not 0 <= seconds <= MAX_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text} s is not possible; pass 0 to {MAX_SECONDS:.0f}")
     return seconds
 
 
@@ -122,8 +124,8 @@ def _positive_seconds(text: str) -> float:
 
 def _rate(text: str) -> float:
     rate = float(text)
-    if not 0 < rate < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} frames a second are not possible; pass more than 0")
+    if not MIN_RATE <= rate < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} frames a second are not possible; pass {MIN_RATE:f} or more")
     return rate
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.camera.monitor.signals import DARK_LEVEL, Measurement
+from edge_runtime.camera.monitor.state import read_number
 from edge_runtime.camera.monitor.structure import BLOCKS, THUMB_PX, blur
 
 __all__ = ["Baseline", "Learner", "find_unfit"]
@@ -26,6 +27,7 @@ MAX_DETAIL_LOSS = 0.25  # share of the learnt detail that following may lose: a 
 MAX_QUALITY_LOSS = 6.0  # points, likewise
 MAX_CAST = 0.15  # octaves, likewise
 MAX_LIGHT_LOSS = 0.5  # share of the learnt light, likewise
+MAX_KEPT = 1000.0  # no level, detail, octave or quality is as large as that
 RENEWAL_CHANGE = 0.5  # levels by which the blurred versions may lag behind before they are made anew
 
 
@@ -123,21 +125,25 @@ class Baseline:
             KeyError, TypeError, ValueError: it is something else.
         """
         blocks = (BLOCKS, BLOCKS)
-        learnt = dict(kept["learnt"])
-        learnt["detail"] = _unpack(learnt["detail"], np.float32, blocks)
-        learnt["level"] = float(learnt["level"])
-        red, blue = (float(value) for value in kept["tint"])
-        quality = kept["quality"]
+        quality, learnt_quality = (_read_quality(part["quality"]) for part in (kept, kept["learnt"]))
+        if (quality is None) != (learnt_quality is None):
+            raise ValueError("only one of two qualities is known")
+        learnt = {
+            "level": read_number(kept["learnt"]["level"], 0, MAX_KEPT),
+            "detail": _unpack(kept["learnt"]["detail"], np.float32, blocks),
+            "quality": learnt_quality,
+        }
+        red, blue = (read_number(value, -MAX_KEPT, MAX_KEPT) for value in kept["tint"])
         return cls(
-            level=float(kept["level"]),
-            burnt=float(kept["burnt"]),
+            level=read_number(kept["level"], 0, MAX_KEPT),
+            burnt=read_number(kept["burnt"], 0, MAX_KEPT),
             chroma=_unpack(kept["chroma"], np.float32, (*blocks, 2)),
             has_color=_unpack(kept["has_color"], np.bool_, (*blocks, 2)),
             tint=(red, blue),
             detail=_unpack(kept["detail"], np.float32, blocks),
             is_textured=_unpack(kept["is_textured"], np.bool_, blocks),
             is_restless=_unpack(kept["is_restless"], np.bool_, blocks),
-            quality=None if quality is None else float(quality),
+            quality=quality,
             versions=[_unpack(kept["picture"], np.float32, (THUMB_PX, THUMB_PX))],
             learnt=learnt,
         )
@@ -219,4 +225,11 @@ def _pack(values: NDArray[Any]) -> str:
 
 
 def _unpack(text: str, kind: Any, shape: tuple[int, ...]) -> NDArray[Any]:
-    return np.frombuffer(base64.b64decode(text, validate=True), kind).reshape(shape).copy()
+    values: NDArray[Any] = np.frombuffer(base64.b64decode(text, validate=True), kind).reshape(shape).copy()
+    if not np.abs(values).max() <= MAX_KEPT:  # nor is it NaN
+        raise ValueError("an array holds what is no number that was measured")
+    return values
+
+
+def _read_quality(value: Any) -> float | None:
+    return None if value is None else read_number(value, 0, MAX_KEPT)

@@ -17,6 +17,7 @@ from edge_runtime.camera.monitor.hysteresis import Hysteresis
 from edge_runtime.camera.monitor.kinds import CAMERA_KINDS
 from edge_runtime.camera.monitor.region import RegionMonitor, Step
 from edge_runtime.camera.monitor.signals import MEASURED_VIEW, Measurement, measure
+from edge_runtime.camera.monitor.state import read_count
 from edge_runtime.camera.monitor.summary import CameraTotals
 from edge_runtime.camera.scoring import FrameScorer
 from edge_runtime.camera.sources.source import Interruption
@@ -29,6 +30,7 @@ MAX_SCORE_AGE_MS = 10_000  # an unchanged picture is scored again after so long
 MAX_MEASUREMENT_AGE_MS = 1_000  # and measured again after so long: a faint haze escapes those who compare samples
 MIN_LIVELY_LEVEL = 12.0  # mean below which sensors clip their noise away: a black picture never moves
 MIN_LIVELY_SPREAD = 2.0  # likewise for a picture of one colour
+MAX_SIDE_PX = 65_535  # of a frame, as of a JPEG
 
 logger = logging.getLogger(__name__)
 
@@ -152,16 +154,17 @@ class CameraMonitor:
     def _take_up(self, now_ms: int) -> None:
         kept, self._kept = self._kept or {}, None
         try:
+            regions = {**kept["regions"]}
             # Boxes written anew are meant for the picture as it is now.
-            if kept["size"] is not None and all(region.has_box_of(kept["regions"]) for region in self.regions):
-                width_px, height_px = (int(side) for side in kept["size"])
+            if kept["size"] is not None and all(region.has_box_of(regions) for region in self.regions):
+                width_px, height_px = (read_count(side, 1, MAX_SIDE_PX) for side in kept["size"])
                 self._size = width_px, height_px
             for kind, entry in kept["open"].items():
                 if kind in self.states:
                     self.states[kind].restore(entry, now_ms)
             for region in self.regions:
-                if region.config.name in kept["regions"]:
-                    region.restore(kept["regions"][region.config.name], now_ms)
+                if region.config.name in regions:
+                    region.restore(regions[region.config.name], now_ms)
                 if self._relearns:
                     region.relearn()
         except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from edge_runtime.camera.monitor.hours import OpeningHours, parse_hours
 from edge_runtime.camera.monitor.kinds import EVENT_KINDS, RULES, EventKind, KindRule
 from edge_runtime.camera.monitor.regions import RegionConfig, read_regions
+from edge_runtime.camera.monitor.web_address import find_url_fault
 from edge_runtime.errors import PolicyError, SourceError
 from edge_runtime.gate.toml_table import TomlTable, parse_toml, read_toml_file
 
@@ -162,9 +162,8 @@ def _read(top: TomlTable, regions: tuple[RegionConfig, ...], base: Path) -> Moni
     usual = MonitorConfig()
     table = top.optional_table("monitor")
     table.check_keys(("folder", "interval_ms", "max_gap_s", "smoothing_s", "ema_s", "log_mb", "hours"))
-    folder = table.optional_text("folder")
     return MonitorConfig(
-        folder=None if folder is None else base / Path(folder).expanduser(),
+        folder=_read_folder(table, base) if "folder" in table else None,
         interval_ms=int(_number(table, "interval_ms", usual.interval_ms, 0, 60_000, "milliseconds")),
         max_gap_s=_number(table, "max_gap_s", usual.max_gap_s, 1, 86_400, "seconds"),
         smoothing_s=_number(table, "smoothing_s", usual.smoothing_s, 0, 600, "seconds"),
@@ -182,6 +181,16 @@ def _read(top: TomlTable, regions: tuple[RegionConfig, ...], base: Path) -> Moni
 
 def _number(table: TomlTable, key: str, usual: float, low: float, high: float, unit: str) -> float:
     return table.number(key, low, high, unit) if key in table else usual
+
+
+def _read_folder(table: TomlTable, base: Path) -> Path:
+    folder = table.text("folder")
+    if "\0" in folder:
+        raise table.fault(f"folder is {folder!r}; write a path without the sign \\0")
+    try:
+        return base / Path(folder).expanduser()
+    except RuntimeError as error:
+        raise table.fault(f"folder is {folder!r}, but there is no such user; write the whole path") from error
 
 
 def _read_hours(table: TomlTable) -> OpeningHours:
@@ -262,9 +271,9 @@ def _read_mqtt(table: TomlTable) -> MqttConfig:
 def _read_webhook(table: TomlTable) -> WebhookConfig:
     table.check_keys(("url", "token_env", "timeout_s", "max_waiting"))
     url = table.text("url")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise table.fault(f"url is {url!r}; write an address that begins with https:// or http://")
+    fault = find_url_fault(url)
+    if fault is not None:
+        raise table.fault(fault)
     return WebhookConfig(
         url=url,
         token_env=table.optional_text("token_env"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Literal
@@ -68,10 +69,10 @@ class Event:
             "timestamp_ms": self.timestamp_ms,
             "started_ms": self.started_ms,
             "duration_ms": self.duration_ms,
-            "value": None if self.value is None else round(self.value, 4),
+            "value": _round(self.value, 4),
             "limit": self.limit,
             "unit": self.unit,
-            "quality": None if self.quality is None else round(self.quality, 1),
+            "quality": _round(self.quality, 1),
             "advice": self.advice if self.state == "opened" else None,
             "evidence": self.evidence,
             "warning": self.warning,
@@ -79,10 +80,16 @@ class Event:
 
     def to_line(self) -> str:
         """One line of JSON, without its end."""
-        return json.dumps(self.to_dict(), ensure_ascii=False)
+        # ASCII only, so that a name of any bytes can be written, stored and sent; NaN would not be JSON.
+        return json.dumps(self.to_dict(), allow_nan=False)
 
 
 def format_time(wall_ms: int) -> str:
     """Milliseconds since 1970 in ISO 8601, UTC, e.g. "2026-11-20T12:50:00.250Z"."""
     moment = datetime.fromtimestamp(wall_ms / 1000, timezone.utc)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{wall_ms % 1000:03d}Z"
+
+
+def _round(value: float | None, digits: int) -> float | None:
+    """Also None for what is no finite number, which JSON does not know."""
+    return round(value, digits) if value is not None and math.isfinite(value) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 from pathlib import Path
@@ -60,10 +61,13 @@ class EvidenceFolder:
         return path
 
     def _make_room(self, size_bytes: int) -> None:
-        own = sorted(path for path in self._folder.iterdir() if OWN_NAME.fullmatch(path.name))
-        sizes = [path.stat().st_size for path in own]
-        excess_bytes = sum(sizes) + size_bytes - self._config.max_mb * 1e6
-        for path, size in zip(own, sizes, strict=True):  # names begin with the time
+        own: list[tuple[Path, int]] = []
+        for path in sorted(self._folder.iterdir()):  # names begin with the time
+            if OWN_NAME.fullmatch(path.name):
+                with contextlib.suppress(OSError):  # a link to nowhere, or a picture that is gone by now
+                    own.append((path, path.stat().st_size))
+        excess_bytes = sum(size for _, size in own) + size_bytes - self._config.max_mb * 1e6
+        for path, size in own:
             if excess_bytes <= 0:
                 break
             path.unlink(missing_ok=True)

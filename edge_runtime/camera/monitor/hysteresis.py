@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from edge_runtime.camera.monitor.kinds import KindRule
+from edge_runtime.camera.monitor.state import read_count
 
 __all__ = ["Hysteresis"]
 
@@ -77,10 +78,17 @@ class Hysteresis:
         return {"id": self.event_id, "duration_ms": now_ms - self.started_ms}
 
     def restore(self, kept: dict[str, Any], now_ms: int) -> None:
-        """Goes on with an event that was open when the state was kept; ``now_ms`` is where the new stream begins."""
+        """Goes on with an event that was open when the state was kept; ``now_ms`` is where the new stream begins.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is something else; nothing has changed.
+        """
+        event_id, duration_ms = kept["id"], read_count(kept["duration_ms"])
+        if not isinstance(event_id, str) or not (event_id.isascii() and event_id.isalnum()):
+            raise ValueError("an event's id is none")
         self.is_open = True
-        self.event_id = str(kept["id"])
-        self.started_ms = now_ms - int(kept["duration_ms"])
+        self.event_id = event_id
+        self.started_ms = now_ms - duration_ms
 
     def _is_bad(self, value: float) -> bool:
         return value <= self.rule.open_limit if self.rule.is_below else value >= self.rule.open_limit

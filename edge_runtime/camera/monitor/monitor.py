@@ -81,6 +81,7 @@ class Monitor:
                 ) from error
         self._state = {} if config.folder is None else load_state(config.folder / "state.json")
         self._day = self._restore_day()
+        self._left_day: DayTotals | None = None  # the one before
         is_kept = config.folder is not None and config.evidence.is_enabled
         self._evidence = (
             EvidenceFolder(config.folder / "evidence", config.evidence) if is_kept and config.folder else None
@@ -245,17 +246,23 @@ class Monitor:
 
     def _restore_day(self) -> DayTotals:
         today = _name_day(self._wall_clock_ms())
-        try:
-            day = DayTotals.from_state(self._state["today"])
-            return day if day.day >= today else DayTotals(today)
-        except (KeyError, TypeError, ValueError, AttributeError):
+        kept = self._state.get("today")
+        if kept is None:
             return DayTotals(today)
+        try:
+            day = DayTotals.from_state(kept)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            logger.warning("what was kept of the day cannot be read (%s); it is counted anew", error)
+            return DayTotals(today)
+        return day if day.day >= today else DayTotals(today)
 
     def _turn_day(self, wall_ms: int) -> None:
-        # Forward only: a clock that is set back by some hours does not begin yesterday anew.
-        if (today := _name_day(wall_ms)) > self._day.day:
+        if self._day.is_over(today := _name_day(wall_ms)):
             self._write_summary()
-            self._day = DayTotals(today)
+            left = self._left_day
+            # After one wrong reading of the clock the day goes on with what was counted before.
+            day = left if left is not None and left.day == today else DayTotals(today)
+            self._left_day, self._day = self._day, day
 
     def _write_summary(self) -> None:
         if self.config.folder is None:

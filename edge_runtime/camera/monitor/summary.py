@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.camera.monitor.kinds import EVENT_KINDS
+from edge_runtime.camera.monitor.state import read_count
 
 if TYPE_CHECKING:
     from edge_runtime.camera.monitor.camera import CameraMonitor
@@ -15,6 +17,7 @@ __all__ = ["SUMMARY_SCHEMA", "CameraTotals", "DayTotals", "RegionTotals", "summa
 
 SUMMARY_SCHEMA = 1
 POINTS = 101  # quality is counted in whole points, 0-100
+MAX_SETBACK = timedelta(days=1)
 
 
 @dataclass
@@ -115,6 +118,15 @@ class DayTotals:
         """The totals of a camera."""
         return self.cameras.setdefault(name, CameraTotals())
 
+    def is_over(self, today: str) -> bool:
+        """Whether another day is to be begun.
+
+        Forward only: a clock that is set back by some hours does not begin yesterday anew. A day that lies further
+        ahead comes of a clock that was wrong, and waiting for it could take years.
+        """
+        ahead = date.fromisoformat(self.day) - date.fromisoformat(today)
+        return ahead < timedelta(0) or ahead > MAX_SETBACK
+
     def to_state(self) -> dict[str, Any]:
         """For the state file."""
         return {
@@ -134,14 +146,14 @@ class DayTotals:
         """What ``to_state`` gave.
 
         Raises:
-            KeyError, TypeError, ValueError: it is something else.
+            AttributeError, KeyError, TypeError, ValueError: it is something else.
         """
         cameras = {}
         for name, entry in kept["cameras"].items():
-            counts = {key: int(value) for key, value in entry.items() if key not in ("whole", "regions")}
+            counts = {key: read_count(value) for key, value in entry.items() if key not in ("whole", "regions")}
             regions = {region: _restore_region(part) for region, part in entry["regions"].items()}
             cameras[name] = CameraTotals(**counts, whole=_restore_region(entry["whole"]), regions=regions)
-        return cls(str(kept["day"]), cameras)
+        return cls(date.fromisoformat(kept["day"]).isoformat(), cameras)
 
 
 def summarize_camera(totals: CameraTotals, watched: CameraMonitor | None) -> dict[str, Any]:
@@ -173,11 +185,11 @@ def summarize_camera(totals: CameraTotals, watched: CameraMonitor | None) -> dic
 
 
 def _restore_region(kept: dict[str, Any]) -> RegionTotals:
-    points = [int(count) for count in kept["points"]]
+    points = [read_count(count) for count in kept["points"]]
     if len(points) != POINTS:
         raise ValueError(f"{len(points)} counts of quality instead of {POINTS}")
     return RegionTotals(
-        {kind: int(count) for kind, count in kept["events"].items()},
-        {kind: int(span_ms) for kind, span_ms in kept["open_ms"].items()},
+        {kind: read_count(count) for kind, count in kept["events"].items()},
+        {kind: read_count(span_ms) for kind, span_ms in kept["open_ms"].items()},
         points,
     )

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from edge_runtime.camera.frames import PixelFormat, Rotation
+from edge_runtime.decode import MIN_SIDE_PX
 from edge_runtime.errors import SourceError
 
 __all__ = ["Decoder", "SourceOptions"]
 
 Decoder = Literal["auto", "opencv", "pyav"]
+MAX_SIDE_PX = 65_535
 HALVED_BOTH_WAYS = ("nv12", "nv21", "i420")  # one pair of colours for each 2 x 2 pixels
 
 
@@ -93,8 +95,10 @@ class SourceOptions:
             self._check_size(*self.size)
 
     def _check_size(self, width_px: int, height_px: int) -> None:
-        if not (0 < width_px <= 65_535 and 0 < height_px <= 65_535):
-            raise SourceError(f"source option size is {width_px}x{height_px}; pass 1 to 65535 pixels a side")
+        if min(width_px, height_px) < MIN_SIDE_PX or max(width_px, height_px) > MAX_SIDE_PX:
+            raise SourceError(
+                f"source option size is {width_px}x{height_px}; pass {MIN_SIDE_PX} to {MAX_SIDE_PX} pixels a side"
+            )
         is_halved = self.pixel_format in HALVED_BOTH_WAYS
         if (width_px % 2 and (is_halved or self.pixel_format == "yuyv")) or (height_px % 2 and is_halved):
             raise SourceError(

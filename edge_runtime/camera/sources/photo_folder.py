@@ -13,7 +13,7 @@ from edge_runtime.errors import InputError, SourceError
 from edge_runtime.formats import PHOTO_SUFFIXES
 from edge_runtime.paths import exists_as_folder
 
-__all__ = ["PhotoFolder", "open_photo_folder"]
+__all__ = ["PhotoFolder", "list_photos", "open_photo_folder"]
 
 
 class PhotoFolder:
@@ -53,7 +53,16 @@ class PhotoFolder:
 
 
 def open_photo_folder(folder: str, fps: float) -> PhotoFolder:
-    """Lists the photos of a folder; folders inside are left alone.
+    """The photos of a folder as a video.
+
+    Raises:
+        SourceError: as :func:`list_photos`.
+    """
+    return PhotoFolder(list_photos(folder), fps)
+
+
+def list_photos(folder: str) -> list[str]:
+    """Lists the photos of a folder, sorted by name; folders inside are left alone.
 
     Raises:
         SourceError: the folder cannot be read, or holds no photos.
@@ -73,4 +82,4 @@ def open_photo_folder(folder: str, fps: float) -> PhotoFolder:
     if not paths:
         suffixes = " ".join(sorted(PHOTO_SUFFIXES))
         raise SourceError(f"{folder}: no photos in this folder (looked for {suffixes}); name the folder that has them")
-    return PhotoFolder(paths, fps)
+    return paths

@@ -15,8 +15,8 @@ from edge_runtime import PhotoScorer, Score
 from edge_runtime.camera import Frame, FrameResult
 from edge_runtime.camera.best_shot import BestShot, Shot
 from edge_runtime.cli import watch_best
-from edge_runtime.cli.watch_best import BestShotFile
-from edge_runtime.errors import ModelError, UsageError
+from edge_runtime.cli.watch_best import BestShotFile, find_originals
+from edge_runtime.errors import ModelError, SourceError, UsageError
 
 Offer = Callable[..., FrameResult]
 
@@ -199,6 +199,33 @@ def test_places_that_cannot_be_written_are_refused_at_once(tmp_path: Path) -> No
             BestShotFile(path, 1000)
     assert there.read_bytes() == b"kept"
     BestShotFile(there, 1000, force=True)
+
+
+def test_photos_and_videos_that_are_watched_are_never_replaced(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("a.jpg", "b.JPEG", ".hidden.jpg", "notes.txt"):
+        (photos / name).write_bytes(b"kept")
+    (tmp_path / "link.jpg").symlink_to(photos / "a.jpg")
+    originals = find_originals(str(photos))
+    assert originals == [str(photos / "a.jpg"), str(photos / "b.JPEG")]
+    for path in (photos / "a.jpg", photos / "b.JPEG", tmp_path / "link.jpg", photos / ".." / "photos" / "a.jpg"):
+        for force in (True, False):
+            with pytest.raises(UsageError, match=r"is the original .*never overwritten"):
+                BestShotFile(path, 1000, originals=originals, force=force)
+    assert (photos / "a.jpg").read_bytes() == b"kept"
+    BestShotFile(photos / "best.jpg", 1000, originals=originals)
+    clip = tmp_path / "clip.jpg"  # a file whose name does not say that it is a video
+    clip.write_bytes(b"kept")
+    with pytest.raises(UsageError, match="never overwritten"):
+        BestShotFile(clip, 1000, originals=find_originals(str(clip)), force=True)
+
+
+def test_cameras_and_streams_have_no_originals(tmp_path: Path) -> None:
+    for source in ("0", "-", "rtsp://user:secret@host/a", "http://host/video.jpg"):
+        assert find_originals(source) == []
+    with pytest.raises(SourceError, match="no photos"):
+        find_originals(str(tmp_path))
 
 
 def test_full_disk_is_told_of_once_and_tried_again(

@@ -74,6 +74,19 @@ def test_unknown_format_and_rotation_are_refused() -> None:
         Frame(pixels, 0, "rgb", unknown_rotation)
 
 
+@pytest.mark.parametrize("timestamp_ms", [None, float("nan"), float("inf"), -float("inf"), "soon", [1, 2], 1j])
+def test_times_that_are_no_numbers_are_refused(timestamp_ms: Any) -> None:
+    with pytest.raises(FrameError, match=r"timestamp_ms is .*milliseconds"):
+        Frame(np.zeros((48, 64, 3), np.uint8), timestamp_ms)
+
+
+@pytest.mark.parametrize("timestamp_ms", [7, 7.9, np.int64(7), np.uint32(7), np.float32(7.5)])
+def test_times_of_all_kinds_become_plain_numbers(timestamp_ms: Any) -> None:
+    kept = Frame(np.zeros((48, 64, 3), np.uint8), timestamp_ms).timestamp_ms
+    assert kept == 7
+    assert type(kept) is int
+
+
 @pytest.mark.parametrize("rotation", get_args(Rotation))
 def test_box_finds_the_same_pixels_before_and_after_turning(rotation: Rotation) -> None:
     pixels = np.arange(48 * 64 * 3).reshape(48, 64, 3).astype(np.uint8)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
-from edge_runtime.camera import Frame, FrameResult, LiveCounts, LiveOptions, LiveScorer
+from edge_runtime.camera import Frame, FrameResult, LiveCounts, LiveOptions, LiveScorer, score_video
 from edge_runtime.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
@@ -39,6 +41,20 @@ def test_results_may_be_iterated_over_and_end_with_the_stream(
     assert [result.timestamp_ms for result in got] == [0, 10, 20, 30, 40]
     assert all(result.frame is not None and result.frame.timestamp_ms == result.timestamp_ms for result in got)
     assert list(live.results()) == []
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.float32, float])
+def test_results_of_any_times_are_json(
+    stub: Any, build_frame: BuildFrame, submit_each: SubmitEach, kind: Callable[[int], Any]
+) -> None:
+    frames = [Frame(build_frame(time_ms).pixels, kind(time_ms)) for time_ms in (10, 10, 30)]
+    results = list(score_video(stub, frames))
+    assert [json.loads(json.dumps(result.to_dict()))["timestamp_ms"] for result in results] == [10, 11, 30]
+    assert {type(result.timestamp_ms) for result in results} == {int}
+    results = []
+    with LiveScorer(stub, results.append, EVERY) as live:
+        submit_each(live, frames[1:], results)
+    assert [json.loads(json.dumps(result.to_dict()))["timestamp_ms"] for result in results] == [10, 30]
 
 
 def test_results_that_nobody_fetches_are_bounded(stub: Any, build_frame: BuildFrame, wait_for: WaitFor) -> None:

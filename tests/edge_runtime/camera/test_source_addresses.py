@@ -160,10 +160,12 @@ def test_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     [
         ({"pixel_format": "nv16"}, "pass one of rgb"),
         ({"rotation": 45}, "pass one of 0, 90"),
-        ({"size": (0, 5)}, "1 to 65535"),
-        ({"size": (5, 4), "pixel_format": "nv12"}, "even numbers"),
-        ({"size": (4, 5), "pixel_format": "i420"}, "even numbers"),
-        ({"size": (5, 4), "pixel_format": "yuyv"}, "even numbers"),
+        ({"size": (0, 50)}, "16 to 65535"),
+        ({"size": (17, 16), "pixel_format": "nv12"}, "even numbers"),
+        ({"size": (10, 10)}, "10x10; pass 16 to 65535"),
+        ({"size": (64, 15), "pixel_format": "rgb"}, "64x15; pass 16 to 65535"),
+        ({"size": (16, 17), "pixel_format": "i420"}, "even numbers"),
+        ({"size": (17, 16), "pixel_format": "yuyv"}, "even numbers"),
         ({"fps": 0}, "more than 0"),
         ({"fps": float("nan")}, "more than 0"),
         ({"max_fps": -1}, "0 or more"),
@@ -177,8 +179,8 @@ def test_options_out_of_range(settings: dict[str, Any], says: str) -> None:
 
 
 def test_odd_sizes_without_shared_colours_are_fine() -> None:
-    assert SourceOptions(size=(5, 5), pixel_format="rgb").size == (5, 5)
-    assert SourceOptions(size=(4, 5), pixel_format="yuyv").size == (4, 5)
+    assert SourceOptions(size=(17, 17), pixel_format="rgb").size == (17, 17)
+    assert SourceOptions(size=(16, 17), pixel_format="yuyv").size == (16, 17)
 
 
 def test_help_names_every_kind_of_source() -> None:

@@ -6,6 +6,7 @@ import argparse
 import io
 import json
 import re
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ import pytest
 from edge_runtime import Score
 from edge_runtime.camera import FrameResult
 from edge_runtime.camera.sources import Interruption, SourceCounts
+from edge_runtime.camera.sources.timeline import Timeline
+from edge_runtime.cli.watch_best import BestShotFile
 from edge_runtime.cli.watch_lines import LineWriter, describe_summary
 from edge_runtime.cli.watch_options import add_watch_options, name_sources
 from edge_runtime.cli.watch_tally import LatencyHistogram, Tally, merge_tallies, sum_counts
@@ -157,6 +160,41 @@ def test_tallies_add_up(template: Score) -> None:
     assert merged["latency_ms"]["p50"] == pytest.approx(2, rel=0.011)
     assert "2 scored, 1 unchanged, 1 failed, 4 dropped" in describe_summary({"duration_s": 1.0, **merged})
     assert Tally().to_dict(SourceCounts(0, 0, 0))["quality"] is None
+
+
+# -- options ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "words"),
+    [
+        ("--best-seconds", "1e306", "pass 0 to 1000000000"),
+        ("--best-seconds", "nan", "pass 0 to 1000000000"),
+        ("--every", "1e10", "pass 0 to 1000000000"),
+        ("--duration", "-1", "pass 0 to 1000000000"),
+        ("--fps", "1e-310", "pass 0.000001 or more"),
+        ("--fps", "1e-10", "pass 0.000001 or more"),
+        ("--max-fps", "0", "pass 0.000001 or more"),
+        ("--max-fps", "inf", "pass 0.000001 or more"),
+    ],
+)
+def test_numbers_that_nobody_can_wait_for(
+    option: str, text: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = argparse.ArgumentParser()
+    add_watch_options(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["0", option, text])
+    assert words in capsys.readouterr().err
+
+
+def test_the_largest_numbers_can_be_used(tmp_path: Path) -> None:
+    parser = argparse.ArgumentParser()
+    add_watch_options(parser)
+    options = parser.parse_args(["0", "--best-seconds", "1e9", "--fps", "1e-6", "--max-fps", "1e-6"])
+    BestShotFile(tmp_path / "best.jpg", round(1e3 * options.best_seconds))
+    assert Timeline(step_ms=1e3 / options.fps).place(None) == 0
+    assert 1 / options.fps < threading.TIMEOUT_MAX
 
 
 # -- names -----------------------------------------------------------------------------------------------------------

@@ -90,6 +90,9 @@ def test_unchanged_frames_are_scored_again_only_if_asked_to(
         [".", "--monitor", "none.toml"],
         [".", "--relearn"],
         ["-", "--pixel-format", "nv12"],
+        ["-", "--pixel-format", "rgb", "--size", "10x10"],
+        [".", "--best-seconds", "1e306", "--best-shot", "x.jpg"],
+        [".", "--fps", "1e-10", "--realtime"],
     ],
 )
 def test_wrong_usage(run_command: Run, folder: Path, arguments: list[str]) -> None:
@@ -119,6 +122,16 @@ def test_best_shot_is_the_best_frame_whole(run_command: Run, folder: Path, tmp_p
     assert "--force" in refused.stderr
     assert out.read_bytes() == before
     assert run_command("watch", folder, "--best-shot", out, "--force").returncode == 0
+
+
+def test_best_shot_does_not_replace_a_photo_that_is_watched(run_command: Run, folder: Path, photo: Image.Image) -> None:
+    original = folder / "3.jpg"
+    photo.save(original)
+    before = original.read_bytes()
+    result = run_command("watch", f"shelf={folder}", "--best-shot", original, "--force")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "is the original" in result.stderr
+    assert original.read_bytes() == before
 
 
 def test_missing_folder_is_refused_before_the_camera_is_opened(run_command: Run, tmp_path: Path) -> None:

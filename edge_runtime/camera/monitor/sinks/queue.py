@@ -78,7 +78,9 @@ class EventQueue:
             if len(self._unwritten) >= min(MAX_IN_MEMORY, self._max_waiting):
                 self._unwritten.popleft()
                 self._lost += 1
-            self._unwritten.append(line)
+            # SQLite takes no lone surrogates, and one line that cannot be written would hold up all the others. In JSON
+            # an escape is the same text.
+            self._unwritten.append(line.encode("utf-8", "backslashreplace").decode("utf-8"))
             try:
                 self._write()
             except sqlite3.Error as error:
@@ -145,7 +147,7 @@ class EventQueue:
             lost = max(excess, 0) + self._lost
             self._database.execute("UPDATE counts SET value = value + ? WHERE name = 'dropped'", (lost,))
             self._database.execute("COMMIT")
-        except sqlite3.Error:
+        except BaseException:  # whatever it is: in a transaction that stays open nothing more could be written
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
             raise

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from edge_runtime._version import __version__
 from edge_runtime.camera.monitor.config import WebhookConfig
 from edge_runtime.camera.monitor.sinks.queued import DeliveryError
+from edge_runtime.camera.monitor.web_address import find_url_fault
 from edge_runtime.errors import SourceError
 
 __all__ = ["Webhook"]
@@ -33,19 +34,16 @@ class Webhook:
         """Connects to nothing yet.
 
         Raises:
-            SourceError: the environment does not hold the token that is asked for.
+            SourceError: the address cannot be used, or the environment does not hold the token that is asked for.
         """
+        fault = find_url_fault(config.url)
+        if fault is not None:
+            raise SourceError(f"[webhook] {fault}")
         self._config = config
         self._host = urlsplit(config.url).hostname or ""  # for messages: the rest of the address may be secret
         self._headers = {"Content-Type": "application/json", "User-Agent": f"photogate/{__version__}"}
         if config.token_env is not None:
-            token = os.environ.get(config.token_env)
-            if not token:
-                raise SourceError(
-                    f"[webhook] token_env names {config.token_env}, which is not set; set it to the token, for example "
-                    "with EnvironmentFile= in the systemd unit"
-                )
-            self._headers["Authorization"] = f"Bearer {token}"
+            self._headers["Authorization"] = f"Bearer {_read_token(config.token_env)}"
         self._opener = urllib.request.build_opener(_NoRedirect())
 
     def deliver(self, line: str) -> None:
@@ -63,6 +61,25 @@ class Webhook:
         except urllib.error.HTTPError as error:
             error.close()
             raise DeliveryError(f"{self._host} answers {error.code} {error.reason}") from error
+        except (ValueError, http.client.InvalidURL):  # whose text may hold the token or the address
+            raise DeliveryError(
+                f"{self._host} cannot be posted to; check url and token_env of [webhook], and the proxy if there is one"
+            ) from None
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
             raise DeliveryError(f"{self._host} cannot be reached: {reason}") from error
+
+
+def _read_token(name: str) -> str:
+    token = os.environ.get(name, "").strip()
+    if not token:
+        raise SourceError(
+            f"[webhook] token_env names {name}, which is not set; set it to the token, for example with "
+            "EnvironmentFile= in the systemd unit"
+        )
+    if not all(" " <= sign <= "~" or "\xa0" <= sign <= "\xff" for sign in token):  # printable Latin-1
+        raise SourceError(
+            f"[webhook] token_env names {name}, which holds a line break or another sign that cannot be sent; set it "
+            "to the token and nothing else"
+        )
+    return token
