@@ -32,7 +32,7 @@ class Smoother:
         if value is None:
             return None
         self._values.append((timestamp_ms, value))
-        while self._values[0][0] < timestamp_ms - self._window_ms:
+        while timestamp_ms - self._values[0][0] > self._window_ms:  # differences are exact, however large the times
             self._values.popleft()
         middle = median(kept for _, kept in self._values)
         if not self._ema_ms or self._mean is None:

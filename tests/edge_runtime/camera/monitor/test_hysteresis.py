@@ -99,3 +99,9 @@ def test_the_exponential_mean_follows_with_its_time_constant() -> None:
     assert values[-1] == pytest.approx(1 - np.exp(-1))
     smoother.clear()
     assert smoother.add(5.0, 9000) == 5
+
+
+def test_times_of_any_size_keep_the_newest_value() -> None:
+    smoother = Smoother(window_s=0)
+    assert smoother.add(50.0, 10**30) == 50.0
+    assert smoother.add(70.0, 10**30 + 1) == 70.0
