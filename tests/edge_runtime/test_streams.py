@@ -47,6 +47,10 @@ def test_closed_streams_change_nothing_else(path: Path, package_environment: dic
     assert result.returncode == 0
     assert result.stdout.startswith("{")
     assert result.stdout.count("\n") == 1
+
+
+def test_no_file_takes_the_place_of_a_closed_stream(path: Path, package_environment: dict[str, str]) -> None:
+    pytest.importorskip("jinja2", reason="the page needs the extra report")
     page = path.with_name("page.html")
     # Had the page got descriptor 2, the interpreter's log would stand in it.
     result = run_in_shell(f'photogate report "$1" -o {page} <&- >&- 2>&-', path, package_environment)
