@@ -84,7 +84,7 @@ class Results:
 
 
 def compute_ratios(rows: Sequence[Row], end_to_end: EndToEnd | None) -> list[Ratio]:
-    """The ratios that can be formed from what was measured, with the goals that they are held to."""
+    """The ratios that can be formed from what was measured, with their goals."""
     at_one_thread = {row.key: row.latency[1] for row in rows if 1 in row.latency}
     ratios = []
     if "int8" in at_one_thread:

@@ -7,14 +7,16 @@ a process-wide pixel limit below what today's phones deliver. Asking one plugin 
 from __future__ import annotations
 
 import importlib
+import os
 from enum import Enum
+from pathlib import Path
 from typing import IO
 
 from PIL import Image, ImageFile
 
 from edge_runtime.errors import DecodeError
 
-__all__ = ["PHOTO_SUFFIXES", "PhotoFormat", "has_heif_plugin", "open_with_plugin", "sniff_format"]
+__all__ = ["PHOTO_SUFFIXES", "PhotoFormat", "has_heif_plugin", "is_photo", "open_with_plugin", "sniff_format"]
 
 PHOTO_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".tif", ".tiff", ".bmp"}
@@ -42,6 +44,17 @@ class PhotoFormat(Enum):
         self.title = title
         self.plugin = plugin
         self.key = key
+
+
+def is_photo(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry of a folder goes by the name of a photo, and is no folder itself."""
+    # Names that begin with a dot are what systems leave beside photos: "._name.jpg" of macOS on foreign disks.
+    if entry.name.startswith(".") or Path(entry.name).suffix.lower() not in PHOTO_SUFFIXES:
+        return False
+    try:
+        return not entry.is_dir()
+    except OSError:  # links in a circle, for example: reading it will say so
+        return True
 
 
 def sniff_format(head: bytes, name: str) -> PhotoFormat:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -163,19 +163,15 @@ def quiet_native_log() -> Iterator[None]:
     Warnings and errors are passed on afterwards. The descriptor belongs to the whole process, so this is
     for programs that have only one thread, like the command line; the library itself never does it.
     """
-    try:
-        sys.stderr.flush()
-        saved = os.dup(2)
-    except (OSError, ValueError, AttributeError):  # stderr is closed or replaced: nothing to hold back
-        yield
-        return
-    try:
-        log = tempfile.TemporaryFile()  # noqa: SIM115
-    except OSError:  # nowhere to write: its few lines are better than no score
-        os.close(saved)
-        yield
-        return
-    with log:
+    with ExitStack() as stack:
+        try:
+            sys.stderr.flush()
+            log = stack.enter_context(tempfile.TemporaryFile())
+            saved = os.dup(2)
+        except (OSError, ValueError, AttributeError):
+            # Stderr is closed or replaced; or its lines have nowhere to wait, and they are better than no score.
+            yield
+            return
         os.dup2(log.fileno(), 2)
         try:
             yield

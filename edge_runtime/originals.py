@@ -8,8 +8,9 @@ from pathlib import Path
 
 from edge_runtime.errors import UsageError
 from edge_runtime.output_file import check_output
+from edge_runtime.paths import exists, exists_as_folder
 
-__all__ = ["Originals", "check_distinct"]
+__all__ = ["Originals", "check_distinct", "check_folder"]
 
 
 class Originals:
@@ -26,8 +27,8 @@ class Originals:
             if identity is not None:
                 self._files[identity] = name
 
-    def check(self, output: Path, *, force: bool) -> None:
-        """Makes sure that ``output``, whose folder may yet have to be made, may be written.
+    def check(self, output: Path, *, force: bool, makes_folder: bool = True) -> None:
+        """Makes sure that ``output`` may be written; its folder may yet have to be made, if ``makes_folder``.
 
         Raises:
             UsageError: it is one of the originals, by whatever link; or as ``check_output``.
@@ -38,7 +39,17 @@ class Originals:
             original = original or self._files.get(identity)
         if original is not None:
             raise UsageError(f"{output}: is the original {original}, which is never overwritten; choose another output")
-        check_output(output, force=force, makes_folder=True)
+        check_output(output, force=force, makes_folder=makes_folder)
+
+
+def check_folder(output: str | os.PathLike[str]) -> None:
+    """Makes sure that ``output`` is a folder, or nothing yet.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if exists(output) and not exists_as_folder(output):
+        raise UsageError(f"{os.fspath(output)}: is a file, and several photos need a folder; choose another output")
 
 
 def check_distinct(outputs: Mapping[str, Path], doing: str) -> None:

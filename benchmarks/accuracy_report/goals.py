@@ -43,7 +43,7 @@ class Goal:
 
 
 def collect_goals(report: Mapping[str, Any]) -> list[Goal]:
-    """What the report says about its subject, with the goals that they are held to.
+    """What the report says about its subject, with its goals.
 
     A figure taken from a handful of photos decides nothing: it stays in its section, and is no value here.
     """

@@ -23,8 +23,8 @@ from edge_runtime.errors import UsageError
 from edge_runtime.gate.policy import load_policy
 from edge_runtime.interpreter import quiet_native_log
 from edge_runtime.models import find_model
-from edge_runtime.originals import Originals
-from edge_runtime.paths import exists, exists_as_folder
+from edge_runtime.originals import Originals, check_folder
+from edge_runtime.paths import exists_as_folder
 from edge_runtime.printable import blank_unprintable
 from edge_runtime.result import ScoreFailure
 from edge_runtime.scorer import PhotoScorer
@@ -174,8 +174,7 @@ def _plan(options: argparse.Namespace, sources: Sequence[str]) -> dict[str, Path
     if not writes_to_folder(options):
         find_output_format(options.output)
         return dict.fromkeys(sources, Path(options.output))
-    if exists(options.output) and not exists_as_folder(options.output):
-        raise UsageError(f"{options.output}: is a file, and several photos need a folder; choose another output")
+    check_folder(options.output)
     folders = [path for path in options.paths if exists_as_folder(path)]
     return plan_outputs(sources, folders, options.output)
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from edge_runtime.errors import InputError
-from edge_runtime.formats import PHOTO_SUFFIXES
+from edge_runtime.formats import PHOTO_SUFFIXES, is_photo
 from edge_runtime.paths import exists_as_folder
 from edge_runtime.result import ScoreFailure
 
@@ -47,11 +46,8 @@ def _walk(folder: str, is_recursive: bool) -> Iterator[str | ScoreFailure]:
         yield ScoreFailure(folder, InputError(f"{folder}: cannot list the folder: {reason}; change its permissions"))
         return
     for entry in children:
-        # macOS leaves "._name.jpg" beside name.jpg on foreign disks: no photo, though it has the suffix.
-        if entry.name.startswith("."):
-            continue
         if entry.is_dir(follow_symlinks=False):
-            if is_recursive:
+            if is_recursive and not entry.name.startswith("."):
                 yield from _walk(entry.path, is_recursive)
-        elif Path(entry.name).suffix.lower() in PHOTO_SUFFIXES and not exists_as_folder(entry.path):
+        elif is_photo(entry):
             yield entry.path

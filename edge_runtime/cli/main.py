@@ -48,17 +48,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
         options = _build_parser(arguments[0] if arguments else None).parse_args(arguments)
-        return _run(options)
-    except KeyboardInterrupt:
-        print("photogate: interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        _drop_output()
-        return EXIT_BROKEN_PIPE
-
-
-def _run(options: argparse.Namespace) -> int:
-    try:
         code: int = options.run(options)
         sys.stdout.flush()
     except PhotogateError as error:
@@ -66,8 +55,12 @@ def _run(options: argparse.Namespace) -> int:
         text = "\n".join(map(make_printable, str(error).splitlines()))
         print(f"photogate {options.command}: {type(error).__name__}: {text}", file=sys.stderr)
         return EXIT_USAGE
+    except KeyboardInterrupt:
+        print("photogate: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
     except BrokenPipeError:
-        raise
+        _drop_output()
+        return EXIT_BROKEN_PIPE
     except OSError as error:
         if error.filename is not None:  # no stream's, so a fault of ours
             raise

@@ -86,7 +86,7 @@ def run_report(options: argparse.Namespace) -> int:
     originals = Originals(entry for entry in inputs if isinstance(entry, str))
     for output in (options.output, options.data):
         if output is not None:
-            originals.check(output, force=options.force)
+            originals.check(output, force=options.force, makes_folder=False)
     with contextlib.ExitStack() as stack:
         stack.enter_context(scorer)
         progress = stack.enter_context(ProgressBar(len(inputs)))

@@ -14,7 +14,7 @@ from edge_runtime.camera.sources.address import parse_source
 from edge_runtime.camera.sources.photo_folder import list_photos
 from edge_runtime.errors import UsageError
 from edge_runtime.originals import Originals
-from edge_runtime.output_file import check_output, write_output
+from edge_runtime.output_file import write_output
 from edge_runtime.paths import exists_as_folder
 
 __all__ = ["BestShotFile", "find_originals"]
@@ -52,8 +52,7 @@ class BestShotFile:
         """
         if path.suffix.lower() not in SUFFIXES:
             raise UsageError(f"{path}: the best shot is a JPEG; give it a name that ends in .jpg")
-        Originals(originals).check(path, force=force)
-        check_output(path, force=force)
+        Originals(originals).check(path, force=force, makes_folder=False)
         self._path = path
         self._force = force
         self._best = BestShot(window_ms)

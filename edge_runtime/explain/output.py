@@ -9,9 +9,8 @@ from pathlib import Path
 from PIL import Image
 
 from edge_runtime.errors import UsageError
-from edge_runtime.originals import check_distinct
+from edge_runtime.originals import check_distinct, check_folder
 from edge_runtime.output_file import write_output
-from edge_runtime.paths import exists, exists_as_folder
 
 __all__ = ["SUFFIXES", "plan_outputs", "write_picture"]
 
@@ -36,8 +35,7 @@ def plan_outputs(photos: Sequence[str], out: str | Path, *, is_folder: bool) -> 
         if target.suffix.lower() not in SUFFIXES:
             raise UsageError(f"{out}: cannot write {target.suffix or 'without a suffix'}; use {', '.join(SUFFIXES)}")
         return dict.fromkeys(photos, target)
-    if exists(target) and not exists_as_folder(target):
-        raise UsageError(f"{out}: is a file, and several photos need a folder; choose another output")
+    check_folder(out)
     outputs = {photo: target / f"{Path(photo).name}{NAME_ENDING}" for photo in photos}
     check_distinct(outputs, "drawn in")
     return outputs

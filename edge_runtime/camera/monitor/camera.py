@@ -20,6 +20,7 @@ from edge_runtime.camera.monitor.signals import MEASURED_VIEW, Measurement, meas
 from edge_runtime.camera.monitor.state import read_count
 from edge_runtime.camera.monitor.summary import CameraTotals
 from edge_runtime.camera.scoring import FrameScorer
+from edge_runtime.camera.sources.options import MAX_SIDE_PX
 from edge_runtime.camera.sources.source import Interruption
 from edge_runtime.camera.view import make_camera_view
 from edge_runtime.errors import FrameError, PhotogateError
@@ -30,7 +31,6 @@ MAX_SCORE_AGE_MS = 10_000  # an unchanged picture is scored again after so long
 MAX_MEASUREMENT_AGE_MS = 1_000  # and measured again after so long: a faint haze escapes those who compare samples
 MIN_LIVELY_LEVEL = 12.0  # mean below which sensors clip their noise away: a black picture never moves
 MIN_LIVELY_SPREAD = 2.0  # likewise for a picture of one colour
-MAX_SIDE_PX = 65_535  # of a frame, as of a JPEG
 
 logger = logging.getLogger(__name__)
 

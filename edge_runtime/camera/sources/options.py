@@ -9,10 +9,10 @@ from edge_runtime.camera.frames import PixelFormat, Rotation
 from edge_runtime.decode import MIN_SIDE_PX
 from edge_runtime.errors import SourceError
 
-__all__ = ["Decoder", "SourceOptions"]
+__all__ = ["MAX_SIDE_PX", "Decoder", "SourceOptions"]
 
 Decoder = Literal["auto", "opencv", "pyav"]
-MAX_SIDE_PX = 65_535
+MAX_SIDE_PX = 65_535  # of a frame, as of a JPEG
 HALVED_BOTH_WAYS = ("nv12", "nv21", "i420")  # one pair of colours for each 2 x 2 pixels
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import numpy as np
 
 from edge_runtime.camera.sources.capture import CorruptPictureError, Picture
 from edge_runtime.decode import decode_photo
 from edge_runtime.errors import InputError, SourceError
-from edge_runtime.formats import PHOTO_SUFFIXES
-from edge_runtime.paths import exists_as_folder
+from edge_runtime.formats import PHOTO_SUFFIXES, is_photo
 
 __all__ = ["PhotoFolder", "list_photos", "open_photo_folder"]
 
@@ -69,14 +67,7 @@ def list_photos(folder: str) -> list[str]:
     """
     try:
         with os.scandir(folder) as entries:
-            # As everywhere: names that begin with a dot are what systems leave beside photos.
-            paths = sorted(
-                entry.path
-                for entry in entries
-                if not entry.name.startswith(".")
-                and Path(entry.name).suffix.lower() in PHOTO_SUFFIXES
-                and not exists_as_folder(entry.path)
-            )
+            paths = sorted(entry.path for entry in entries if is_photo(entry))
     except OSError as error:
         raise SourceError(f"{folder}: cannot list the folder: {error.strerror}; change its permissions") from error
     if not paths:
