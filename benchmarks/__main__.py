@@ -15,6 +15,7 @@ __all__ = ["COMMANDS", "EXIT_USAGE", "main"]
 COMMANDS = (
     "run",
     "accuracy",
+    "fidelity",
     "thresholds",
     "best",
     "explain",

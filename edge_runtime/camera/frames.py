@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -85,9 +86,11 @@ def check_box(box: Box, frame: Frame) -> tuple[int, int, int, int]:
         FrameError: it is no box of whole pixels, reaches out of the frame, or has a side below MIN_SIDE_PX.
     """
     width_px, height_px = frame.width_px, frame.height_px
-    if len(box) != 4 or not all(isinstance(side, (int, np.integer)) for side in box):
-        raise FrameError(f"the box is {box!r}; pass four whole numbers of pixels: (left, top, right, bottom)")
-    left, top, right, bottom = (int(side) for side in box)
+    try:
+        left, top, right, bottom = (operator.index(side) for side in box)
+    except (TypeError, ValueError) as error:  # not four, or no whole numbers
+        message = f"the box is {box!r}; pass four whole numbers of pixels: (left, top, right, bottom)"
+        raise FrameError(message) from error
     if not (0 <= left < right <= width_px and 0 <= top < bottom <= height_px):
         raise FrameError(
             f"the box {(left, top, right, bottom)} (left, top, right, bottom) does not lie in the upright frame of "

@@ -29,6 +29,7 @@ from edge_runtime.gate.policy import load_policy
 from edge_runtime.interpreter import quiet_native_log
 from edge_runtime.models import DEFAULT_MODEL, find_model
 from edge_runtime.output_file import check_output
+from edge_runtime.printable import make_printable
 from edge_runtime.result import ScoreFailure
 from edge_runtime.scorer import PhotoScorer
 
@@ -186,7 +187,7 @@ def run_export(options: argparse.Namespace) -> int:
     with FeedbackStore(options.store, must_exist=True) as store:
         count, left_out = export_manifest(store, options.output, force=options.force)
     for entry in left_out:
-        print(f"left out: {entry.path}: {entry.reason}", file=sys.stderr)
+        print(make_printable(f"left out: {entry.path}: {entry.reason}"), file=sys.stderr)
     print(f"{options.output}: {count} photos, {len(left_out)} left out")
     return 1 if left_out else 0
 
@@ -209,7 +210,7 @@ def run_recalibrate(options: argparse.Namespace) -> int:
     for correction in lost:
         print(
             f"left out: correction {correction.id}: scored by another model, and its photo is gone or was changed: "
-            f"{correction.photo_path}",
+            f"{make_printable(correction.photo_path)}",
             file=sys.stderr,
         )
     result = recalibrate(usable, policy, options.min_count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -13,6 +13,7 @@ from edge_runtime.cli.tables import Column, build_writer
 from edge_runtime.errors import PolicyError
 from edge_runtime.gate import Rule, RulePack, list_packs, load_pack
 from edge_runtime.gate.check_names import CHECKS
+from edge_runtime.printable import make_printable
 
 __all__ = ["add_command", "run_check", "run_list", "run_show"]
 
@@ -83,14 +84,8 @@ def run_show(options: argparse.Namespace) -> int:
     if options.format == "jsonl":
         print(json.dumps(pack.to_dict()))
         return 0
-    print(f"{pack.title}: {pack.scope}" if pack.scope else pack.title)
-    print(f"source: {pack.source}, as of {pack.as_of}")
-    today = date.today()
-    width = max(len(rule.name) for rule in pack.rules)
-    for rule in pack.rules:
-        print(f"  {rule.level:<6}  {rule.name:<{width}}  {_describe(rule, today)}")
-    if pack.leaves_out:
-        print(f"not in this pack: {pack.leaves_out}")
+    for line in _describe_pack(pack):
+        print(make_printable(line))  # a pack may come from anywhere
     return 0
 
 
@@ -118,6 +113,17 @@ def _summarize(name: str, pack: RulePack) -> dict[str, Any]:
         "as_of": pack.as_of.isoformat(),
         "source": pack.source,
     }
+
+
+def _describe_pack(pack: RulePack) -> Iterator[str]:
+    yield f"{pack.title}: {pack.scope}" if pack.scope else pack.title
+    yield f"source: {pack.source}, as of {pack.as_of}"
+    today = date.today()
+    width = max(len(rule.name) for rule in pack.rules)
+    for rule in pack.rules:
+        yield f"  {rule.level:<6}  {rule.name:<{width}}  {_describe(rule, today)}"
+    if pack.leaves_out:
+        yield f"not in this pack: {pack.leaves_out}"
 
 
 def _describe(rule: Rule, today: date) -> str:

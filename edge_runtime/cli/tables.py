@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import unicodedata
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TextIO
@@ -98,37 +99,63 @@ class _JsonLines:
         self._stream.flush()
 
 
-class _Csv:
+class _Headed(ABC):
+    """Prints its heading before the first record: wrong usage that shows only then is all that is printed."""
+
     def __init__(self, stream: TextIO, columns: Sequence[Column]) -> None:
         self._stream = stream
         self._columns = columns
-        self._rows = csv.writer(stream, lineterminator="\n")
-        self._rows.writerow([column.key for column in columns])
+        self._has_heading = False
 
     def write(self, record: Mapping[str, Any]) -> None:
-        self._rows.writerow([_read_cell(column, record) for column in self._columns])
+        self._begin()
+        self._write(record)
         self._stream.flush()
 
     def close(self) -> None:
+        self._begin()
         self._stream.flush()
 
+    def _begin(self) -> None:
+        if not self._has_heading:
+            self._has_heading = True
+            self._write_heading()
 
-class _Table:
+    @abstractmethod
+    def _write_heading(self) -> None: ...
+
+    @abstractmethod
+    def _write(self, record: Mapping[str, Any]) -> None: ...
+
+
+class _Csv(_Headed):
+    def __init__(self, stream: TextIO, columns: Sequence[Column]) -> None:
+        super().__init__(stream, columns)
+        self._rows = csv.writer(stream, lineterminator="\n")
+
+    def _write_heading(self) -> None:
+        self._rows.writerow([column.key for column in self._columns])
+
+    def _write(self, record: Mapping[str, Any]) -> None:
+        self._rows.writerow([_read_cell(column, record) for column in self._columns])
+
+
+class _Table(_Headed):
     def __init__(self, stream: TextIO, columns: Sequence[Column], names: Iterable[str]) -> None:
-        self._stream = stream
-        self._columns = [column for column in columns if column.heading]
+        super().__init__(stream, [column for column in columns if column.heading])
         longest = max((_width(make_printable(name)) for name in names), default=0)
         self._first_width = max(self._columns[0].width, min(longest, WIDEST_NAME))
+
+    def _write_heading(self) -> None:
         self._print([column.heading for column in self._columns])
 
-    def write(self, record: Mapping[str, Any]) -> None:
+    def _write(self, record: Mapping[str, Any]) -> None:
         first, *others = self._columns
         name = make_printable(str(_read_cell(first, record)))
         if "error" in record:
             error = record["error"]
             message = make_printable(error["message"].removeprefix(f"{record.get('path', '')}: "))
             self._stream.write(f"{_pad(name, self._first_width)}  {error['type']}: {message}\n")
-            self._stream.flush()
             return
         cells = [_read_cell(column, record) for column in others]
         self._print(
@@ -141,15 +168,11 @@ class _Table:
             ]
         )
 
-    def close(self) -> None:
-        self._stream.flush()
-
     def _print(self, cells: Sequence[str]) -> None:
         padded = [_pad(cells[0], self._first_width)]
         for cell, column in zip(cells[1:], self._columns[1:], strict=True):
             padded.append(cell.rjust(column.width) if column.table_format else _pad(cell, column.width))
         self._stream.write("  ".join(padded).rstrip() + "\n")
-        self._stream.flush()
 
 
 def _read_cell(column: Column, record: Mapping[str, Any]) -> Any:

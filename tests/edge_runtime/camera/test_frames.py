@@ -107,6 +107,9 @@ def test_box_finds_the_same_pixels_before_and_after_turning(rotation: Rotation) 
         ((0, 0, 64, 15), "64 x 15"),
         ((0.5, 0, 40, 40), "whole numbers"),
         ((0, 0, 40), "four"),
+        (5, "four"),
+        (None, "four"),
+        ("0040", "four"),
     ],
 )
 def test_box_outside_the_frame_is_refused(box: Any, words: str) -> None:

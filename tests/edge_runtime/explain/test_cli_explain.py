@@ -69,6 +69,7 @@ def test_a_folder_to_a_folder_and_a_failure_stops_nothing(run_command: Run, fold
         (["--budget-ms", "0"], "more than 0"),
         (["--budget-ms", "nan"], "more than 0"),
         (["--grid", "7", "--budget-ms", "1"], "grid of 7"),
+        (["--grid", "0"], "grid of 0"),
         (["-o", "heat.gif"], "cannot write .gif"),
         (["--model", "none.tflite"], "cannot read the model"),
     ],
@@ -76,6 +77,7 @@ def test_a_folder_to_a_folder_and_a_failure_stops_nothing(run_command: Run, fold
 def test_wrong_usage(run_command: Run, folder: Path, arguments: list[str], words: str) -> None:
     result = run_command("explain", folder / "a.jpg", *arguments, cwd=folder)
     assert result.returncode == 2
+    assert result.stdout == ""
     assert words in result.stderr
     assert "Traceback" not in result.stderr
     assert not (folder / "heat.gif").exists()

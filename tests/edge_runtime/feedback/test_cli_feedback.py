@@ -16,6 +16,7 @@ from PIL import Image
 from edge_runtime import PhotoScorer, Score
 from edge_runtime.feedback import FeedbackStore
 from edge_runtime.gate.policy import load_policy
+from edge_runtime.printable import make_printable
 from edge_runtime.result import ModelInfo
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -79,7 +80,7 @@ def test_export(run_command: Run, place: Path, photo: Path, tmp_path: Path) -> N
     assert "no feedback yet" in nothing.stderr
     add = ("feedback", "add", "--store", place, "--verdict", "accept", "--quality", "80")
     assert run_command(*add, photo, "--keep-photo").returncode == 0
-    other = tmp_path / "other.png"
+    other = tmp_path / "ot\x1bher.png"
     Image.new("RGB", (64, 64), (9, 9, 9)).save(other)
     assert run_command(*add, other).returncode == 0
     photo.unlink()
@@ -91,7 +92,8 @@ def test_export(run_command: Run, place: Path, photo: Path, tmp_path: Path) -> N
     other.unlink()
     partly = run_command("feedback", "export", output, "--store", place, "--force")
     assert partly.returncode == 1
-    assert f"left out: {other}" in partly.stderr
+    assert f"left out: {make_printable(str(other))}" in partly.stderr
+    assert "\x1b" not in partly.stderr
     assert len(read_rows(output)) == 1
 
 

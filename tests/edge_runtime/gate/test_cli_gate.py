@@ -193,7 +193,7 @@ def test_names_of_a_strangers_files_do_not_steer_the_terminal(run_command: Run, 
     policy, pack = tmp_path / "policy.toml", tmp_path / "pack.toml"
     policy.write_text('name = "\\u001b[31mX"\n[quality]\naccept_from = 0\nreject_below = 0\n', encoding="utf-8")
     top = 'schema = 1\nname = "own"\ntitle = "\\u001b[5mY"\nsource = "wiki"\nas_of = 2026-11-20\n'
-    rule = '[[rules]]\nname = "size"\ncheck = "longest_side"\nlevel = "must"\nminimum = 1\n'
+    rule = '[[rules]]\nname = "size"\ncheck = "longest_side"\nlevel = "must"\nminimum = 1\nnote = "\\u001b[7mN"\n'
     pack.write_text(top + rule, encoding="utf-8")
     result = run_command("gate", folder / "a.jpg", "--policy", policy, "--rules", pack)
     assert result.returncode == 0
