@@ -41,8 +41,9 @@ ROW_LABELS = {
     "nima-aesthetic": "NIMA aesthetic (MobileNet)",
 }
 ROW_KEYS = tuple(ROW_LABELS)
-REFERENCE = Path(__file__).parent / "reference" / "photogate-small"
-"""The record of the model that ships: its float twin, provenance, metrics and parity report."""
+REFERENCES = Path(__file__).parent / "reference"
+"""The records of the models that ship, by name: float twin, provenance, metrics and parity report."""
+REFERENCE = REFERENCES / DEFAULT_MODEL
 ARTIFACT_ENDINGS = {"float": "-float.tflite", "pruned": "-pruned.tflite", "int8": ".tflite"}
 
 
@@ -135,8 +136,8 @@ def build_rows(
 
 
 def find_default_artifact() -> Path:
-    """The artifact of one's own training where there is one, or the record of the model that ships."""
-    own = Path("artifacts/photogate-small")
+    """The artifact of one's own training where there is one, or the record of the default model."""
+    own = Path("artifacts") / DEFAULT_MODEL
     return own if own.is_dir() else REFERENCE
 
 
@@ -236,6 +237,6 @@ def _find_model(artifact: Path, key: str) -> Path:
         found = [path for path in found if not path.name.endswith(others)]
     if len(found) > 1:
         raise UsageError(f"{artifact}: several files could be the {key} row: {', '.join(path.name for path in found)}")
-    if not found and key == "int8" and artifact.resolve() == REFERENCE.resolve():
-        return find_model(DEFAULT_MODEL)  # it lies in the package and is not kept twice
+    if not found and key == "int8" and artifact.resolve().parent == REFERENCES.resolve():
+        return find_model(artifact.resolve().name)  # it lies in the package and is not kept twice
     return found[0] if found else artifact / f"{artifact.name}{ARTIFACT_ENDINGS[key]}"

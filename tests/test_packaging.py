@@ -71,8 +71,9 @@ def test_wheel_holds_every_module_model_card_and_policy(wheel: Path, checkout: P
     wanted = {path for pattern in patterns for path in (checkout / "edge_runtime").glob(pattern)}
     assert packed == {path.relative_to(checkout).as_posix() for path in wanted}
     assert "edge_runtime/py.typed" in packed
-    assert "edge_runtime/models/photogate-small.tflite" in packed
-    assert "edge_runtime/models/photogate-small.md" in packed
+    for name in ("photogate-large", "photogate-small"):
+        assert f"edge_runtime/models/{name}.tflite" in packed
+        assert f"edge_runtime/models/{name}.md" in packed
     assert "edge_runtime/gate/policies/default.toml" in packed
     assert "edge_runtime/gate/packs/ebay.toml" in packed
     assert "edge_runtime/gate/locale/zh/LC_MESSAGES/photogate.mo" in packed

@@ -23,7 +23,8 @@ class BudgetOptions:
 
     Attributes:
         budgets: the file of limits.
-        artifact: the folder with the int8 and the float model; the golden scores are those of the model that ships.
+        artifact: the folder with the int8 and the float model; the golden scores are those of the model
+            of its name that ships.
     """
 
     budgets: Path = DEFAULT_BUDGETS

@@ -31,7 +31,6 @@ from edge_runtime.errors import UsageError
 from edge_runtime.formats import PHOTO_SUFFIXES
 from edge_runtime.gate.policy import evaluate, load_policy
 from edge_runtime.interpreter import Interpreter
-from edge_runtime.models import DEFAULT_MODEL
 
 __all__ = ["FIGURES", "Subject", "find_subject"]
 
@@ -107,13 +106,13 @@ def _measure_delegate_partitions(subject: Subject) -> Reading:
 
 
 def _measure_golden_photos(subject: Subject) -> Reading:
-    golden, photos = _load_golden_qualities(), _list_examples()
+    golden, photos = _load_golden_qualities(subject.int8), _list_examples()
     lacking = [path.name for path in photos if path.name not in golden]
     return Reading(1.0 - len(lacking) / len(photos), note=f"without: {', '.join(lacking)}" if lacking else "")
 
 
 def _measure_golden_points(subject: Subject) -> Reading:
-    golden = _load_golden_qualities()
+    golden = _load_golden_qualities(subject.int8)
     photos = [path for path in _list_examples() if path.name in golden]
     if not photos:
         return Reading(None, note=f"no example photo has a score in {GOLDEN_SCORES.name}")
@@ -123,12 +122,12 @@ def _measure_golden_points(subject: Subject) -> Reading:
     return Reading(apart[farthest], note=f"{farthest}, the farthest of {len(photos)}")
 
 
-def _load_golden_qualities() -> dict[str, float]:
-    """The default model's quality in points by file name; empty where there is no such file."""
+def _load_golden_qualities(model: Path) -> dict[str, float]:
+    """Quality in points by file name, of the shipped model of the same name; empty where there is no such file."""
     if not GOLDEN_SCORES.is_file():
         return {}
     try:
-        document = json.loads(GOLDEN_SCORES.read_text(encoding="utf-8"))[DEFAULT_MODEL]
+        document = json.loads(GOLDEN_SCORES.read_text(encoding="utf-8"))[unpack_model(model)[1].name]
         return {name: float(score["quality"]) for name, score in document.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(

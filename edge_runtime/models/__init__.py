@@ -10,7 +10,7 @@ from edge_runtime.paths import exists_as_file
 
 __all__ = ["DEFAULT_MODEL", "find_model", "list_models"]
 
-DEFAULT_MODEL = "photogate-small"
+DEFAULT_MODEL = "photogate-large"
 
 
 def list_models() -> list[Path]:

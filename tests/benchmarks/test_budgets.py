@@ -42,8 +42,9 @@ def small_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figures, "build_large_jpeg", lambda source: content.getvalue())
 
 
-def test_the_file_in_the_repository_limits_every_figure() -> None:
-    assert [limit.name for limit in load_limits(DEFAULT_BUDGETS, FIGURES)] == list(FIGURES)
+@pytest.mark.parametrize("name", [DEFAULT_BUDGETS.name, "budgets-small.toml"])
+def test_the_files_in_the_repository_limit_every_figure(name: str) -> None:
+    assert [limit.name for limit in load_limits(DEFAULT_BUDGETS.with_name(name), FIGURES)] == list(FIGURES)
 
 
 @pytest.mark.parametrize(
@@ -186,15 +187,16 @@ def test_the_import_is_timed_in_turns_in_fresh_processes(monkeypatch: pytest.Mon
 def test_a_golden_score_that_moved_or_is_missing_is_missed(
     write_budgets: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    golden = dict(figures._load_golden_qualities())
+    subject = figures.find_subject(BudgetOptions.artifact)
+    golden = dict(figures._load_golden_qualities(subject.int8))
     name = sorted(golden)[0]
     golden[name] += 9.0
-    monkeypatch.setattr(figures, "_load_golden_qualities", lambda: golden)
-    moved = FIGURES["golden_points"](figures.find_subject(BudgetOptions.artifact))
+    monkeypatch.setattr(figures, "_load_golden_qualities", lambda model: golden)
+    moved = FIGURES["golden_points"](subject)
     assert moved.value is not None and moved.value > 5
     assert name in moved.note
     del golden[name]
-    lacking = FIGURES["golden_photos"](figures.find_subject(BudgetOptions.artifact))
+    lacking = FIGURES["golden_photos"](subject)
     assert lacking.value is not None and lacking.value < 1
     assert name in lacking.note
 

@@ -166,7 +166,7 @@ def test_whole_way(tmp_path: Path) -> None:
     assert found[1, True]["p95_ms"] == 8.008 and found[1, True]["min_ms"] == 7.996
     assert found[1, True]["against_first"] is None
     assert found[1, False]["against_first"]["verdict"] == "slower"
-    assert found[1, False]["against_first"]["text"].startswith("slower than photogate-small/1 XNNPACK on by 5.00x")
+    assert found[1, False]["against_first"]["text"].startswith(f"slower than {DEFAULT_MODEL}/1 XNNPACK on by 5.00x")
     assert {one["steadiness"] for one in found.values()} == {"steady"}
     assert not (tmp_path / "phone" / "data/local/tmp/photogate-benchmark").exists()
     runs = [line for line in (tmp_path / "calls.txt").read_text().splitlines() if "--graph" in line]
@@ -181,8 +181,8 @@ def test_command_prints_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[st
     table = capsys.readouterr().out
     assert "Acme Phone 9 (X1), arm64-v8a, 8 cores, Android 15" in table
     assert "temperature (cpu-0-0): 45 °C before, 45 °C after" in table
-    row = next(line for line in table.splitlines() if line.startswith("photogate-small  2"))
-    assert row.split()[:7] == ["photogate-small", "2", "off", "20.00", "-", "20.01", "-"]
+    row = next(line for line in table.splitlines() if line.startswith(f"{DEFAULT_MODEL}  2"))
+    assert row.split()[:7] == [DEFAULT_MODEL, "2", "off", "20.00", "-", "20.01", "-"]
 
 
 def test_a_failing_run_clears_the_phone_all_the_same(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.rows import REFERENCE, ROW_KEYS, build_rows, check_split, read_split_seed
+from benchmarks.rows import REFERENCES, ROW_KEYS, build_rows, check_split, read_split_seed
 from edge_runtime.errors import UsageError
+from edge_runtime.models import find_model, list_models
 
 
 def _touch(folder: Path, *names: str) -> Path:
@@ -69,12 +70,14 @@ def test_the_seed_comes_from_the_provenance(tmp_path: Path) -> None:
         read_split_seed(tmp_path)
 
 
-def test_the_record_of_the_shipped_model_is_known_by_any_way_to_its_folder(tmp_path: Path) -> None:
+@pytest.mark.parametrize("model", [path.stem for path in list_models()])
+def test_the_record_of_a_shipped_model_is_known_by_any_way_to_its_folder(tmp_path: Path, model: str) -> None:
     way = tmp_path / "record"
-    way.symlink_to(REFERENCE, target_is_directory=True)
-    for artifact in (REFERENCE, way):
-        (row,) = build_rows(["int8"], artifact, tmp_path, tmp_path)
-        assert row.path is not None and row.path.parent.name == "models", "its int8 file lies in the package"
+    way.symlink_to(REFERENCES / model, target_is_directory=True)
+    for artifact in (REFERENCES / model, way):
+        float32, int8 = build_rows(["float", "int8"], artifact, tmp_path, tmp_path)
+        assert float32.path is not None and float32.path.is_file()
+        assert int8.path == find_model(model), "its int8 file lies in the package"
 
 
 def _write_teacher(folder: Path, *networks: str, **config: int) -> Path:

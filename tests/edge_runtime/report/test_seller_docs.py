@@ -92,8 +92,9 @@ def test_errors_and_exit_codes(page: str) -> None:
     assert listed == {code for code in constants if isinstance(code, int)}
 
 
-def test_the_model_is_what_the_page_says(page: str) -> None:
-    flatbuffer, contract = unpack_model(find_model("photogate-small"))
+@pytest.mark.parametrize("name", ["photogate-large", "photogate-small"])
+def test_the_models_are_what_the_page_says(page: str, name: str) -> None:
+    flatbuffer, contract = unpack_model(find_model(name))
     interpreter = Interpreter(flatbuffer)
     assert {row[0].strip("` ") for row in _read_outputs(page)} == set(interpreter.output_sizes)
     assert interpreter.output_sizes["quality"] == 1 and interpreter.output_sizes["attributes"] == 5
