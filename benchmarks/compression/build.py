@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -137,12 +137,17 @@ def find_form(done: Compressed, form: str) -> Path:
 
 def format_recipe(recipe: Recipe) -> str:
     """The recipe as TOML that ``python -m compress run --recipe`` reads back to an equal one."""
-    values = asdict(recipe)
-    sections = {name: value for name, value in values.items() if isinstance(value, dict)}
-    lines = [_format_entry(name, value) for name, value in values.items() if name not in sections]
-    for name, section in sections.items():
-        lines += ["", f"[{name}]", *(_format_entry(key, value) for key, value in section.items())]
-    return "\n".join(lines) + "\n"
+    return "\n".join(_format_table(asdict(recipe))) + "\n"
+
+
+def _format_table(values: Mapping[str, Any], name: str = "") -> list[str]:
+    """A table and those in it; what is no table comes first, for TOML counts all below a heading to that table."""
+    lines = [f"[{name}]"] if name else []
+    lines += [_format_entry(key, value) for key, value in values.items() if not isinstance(value, dict)]
+    for key, value in values.items():
+        if isinstance(value, dict):
+            lines += ["", *_format_table(value, f"{name}.{key}" if name else key)]
+    return lines
 
 
 def _format_entry(key: str, value: Any) -> str:

@@ -117,3 +117,10 @@ def test_a_written_recipe_is_read_back_as_it_was(tmp_path: Path, recipe: Recipe)
     path = tmp_path / "recipe.toml"
     path.write_text(format_recipe(recipe), encoding="utf-8")
     assert load_config(path, Recipe) == recipe
+
+
+def test_the_recipes_in_the_repository_are_written_and_read_back(tmp_path: Path, checkout: Path) -> None:
+    shipped = [load_config(path, Recipe) for path in sorted((checkout / "compress" / "recipes").glob("*.toml"))]
+    assert any(recipe.contract.deductions for recipe in shipped), "tables within tables are among them"
+    for recipe in shipped:
+        test_a_written_recipe_is_read_back_as_it_was(tmp_path, recipe)

@@ -63,8 +63,8 @@ class EvidenceFolder:
     def _make_room(self, size_bytes: int) -> None:
         own: list[tuple[Path, int]] = []
         for path in sorted(self._folder.iterdir()):  # names begin with the time
-            if OWN_NAME.fullmatch(path.name):
-                with contextlib.suppress(OSError):  # a link to nowhere, or a picture that is gone by now
+            if OWN_NAME.fullmatch(path.name) and path.is_file():  # no link to nowhere, no folder
+                with contextlib.suppress(OSError):  # a picture that is gone by now
                     own.append((path, path.stat().st_size))
         excess_bytes = sum(size for _, size in own) + size_bytes - self._config.max_mb * 1e6
         for path, size in own:
