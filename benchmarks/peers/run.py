@@ -43,6 +43,7 @@ __all__ = ["OUTPUT_NAMES", "PeersOptions", "run_peers"]
 
 OUTPUT_NAMES = ("peers.json", "peers.md", "peers.png")
 MAP_PHOTOS = 300  # enough for a monotone map; every one costs a call of every measure that needs one
+MOST_UNANSWERED = 0.02  # share of the photos that a measure may leave without a number before its row fails
 PLAN = TurnPlan(rounds=24, budget_s=20.0, min_rounds=6)
 
 
@@ -81,7 +82,10 @@ class PeersOptions:
 
 @dataclass
 class _Entry:
-    """A peer on its way through the run; ``score`` is None once it is out."""
+    """A peer on its way through the run; ``score`` is None once it is out.
+
+    ``judged`` and ``seen`` hold its numbers, NaN where it has none; ``unanswered`` says for which photos, and why.
+    """
 
     peer: Peer
     score: ScorePicture | None = None
@@ -90,6 +94,7 @@ class _Entry:
     found: dict[str, Any] = field(default_factory=dict)
     judged: list[float] = field(default_factory=list)
     seen: list[float] = field(default_factory=list)
+    unanswered: list[str] = field(default_factory=list)
 
     def leave(self, note: str, *, is_failed: bool) -> None:
         self.score, self.note, self.is_failed = None, note, is_failed
@@ -121,9 +126,10 @@ def run_peers(
         _score([one for one in entries if not one.peer.is_rating], thin_out(learnt_from, MAP_PHOTOS), "train", "seen")
         _judge(entries, photos, thin_out(learnt_from, MAP_PHOTOS), options.resamples)
         say(f"latency: {sum(one.score is not None for one in entries)} peers in turns")
-        _time(entries, thin_out(photos, options.timed_photos))
+        common = _find_common(entries, photos)
+        _time(entries, thin_out(common, options.timed_photos))
         for entry in entries:
-            _measure_footprint(entry, files, photos[0].path, say)
+            _measure_footprint(entry, files, common[0].path, say)
         described = [_describe(entry, files) for entry in entries]
     environment["load_average_end"] = read_load_average()
     report = {
@@ -191,23 +197,45 @@ def _score(entries: Sequence[_Entry], photos: Sequence[Photo], part: str, name: 
                 continue
             try:
                 value = entry.score(picture)
+                reason = f"its score is {value}"
             except Exception as error:  # as above
-                entry.leave(f"failed: {photo.file}: {type(error).__name__}: {error}", is_failed=True)
-                continue
+                value, reason = math.nan, f"{type(error).__name__}: {error}"
             if not math.isfinite(value):
-                entry.leave(f"failed: {photo.file}: its score is {value}", is_failed=True)
-                continue
+                value = math.nan
+                entry.unanswered.append(f"{photo.file}: {reason}")
+                if len(entry.unanswered) > MOST_UNANSWERED * len(photos):
+                    entry.leave(f"failed: {entry.unanswered[0]}", is_failed=True)
+                    continue
             getattr(entry, name).append(value if entry.peer.is_better_higher else -value)
 
 
 def _judge(entries: Sequence[_Entry], photos: Sequence[Photo], seen: Sequence[Photo], resamples: int) -> None:
-    ratings = [photo.mos or 0.0 for photo in photos]
-    groups = [photo.group for photo in photos]
+    """A photo without a number is left out of that peer's agreement, and its note says so."""
     for entry in entries:
-        if entry.score is not None:
-            is_rating = entry.peer.is_rating
-            rating_map = None if is_rating else fit_rating_map(entry.seen, [photo.mos or 0.0 for photo in seen])
-            entry.found.update(compute_agreement(entry.judged, ratings, groups, rating_map, resamples))
+        if entry.score is None:
+            continue
+        rating_map = None
+        if not entry.peer.is_rating:
+            learnt_from, scores = _find_answered(seen, entry.seen)
+            rating_map = fit_rating_map(scores, [photo.mos or 0.0 for photo in learnt_from])
+        answered, scores = _find_answered(photos, entry.judged)
+        ratings = [photo.mos or 0.0 for photo in answered]
+        groups = [photo.group for photo in answered]
+        entry.found.update(compute_agreement(scores, ratings, groups, rating_map, resamples))
+        if len(answered) < len(photos):
+            lacking = f"{len(photos) - len(answered)} of {len(photos)} photos"
+            entry.note = f"no number for {lacking}, left out; the first: {entry.unanswered[0]}"
+
+
+def _find_answered(photos: Sequence[Photo], scores: Sequence[float]) -> tuple[list[Photo], list[float]]:
+    pairs = [(photo, score) for photo, score in zip(photos, scores, strict=True) if not math.isnan(score)]
+    return [photo for photo, _ in pairs], [score for _, score in pairs]
+
+
+def _find_common(entries: Sequence[_Entry], photos: Sequence[Photo]) -> list[Photo]:
+    """The photos that every peer has a number for; never none, since each leaves but a few unanswered."""
+    judged = np.array([entry.judged for entry in entries if entry.score is not None]).reshape(-1, len(photos))
+    return [photo for photo, is_lacking in zip(photos, np.isnan(judged).any(axis=0), strict=True) if not is_lacking]
 
 
 def _time(entries: Sequence[_Entry], photos: Sequence[Photo]) -> None:

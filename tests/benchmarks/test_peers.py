@@ -177,6 +177,33 @@ def test_the_whole_command(manifest: Path, tmp_path: Path, capsys: pytest.Captur
     assert "--force" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("with_stubs")
+def test_a_photo_without_a_number_is_left_out_and_said(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib", reason="needs matplotlib: pip install '.[bench]'")
+
+    def stumble(picture: Image.Image) -> float:
+        value = float(np.asarray(picture).mean())
+        if value < 60:
+            raise ArithmeticError("no convergence")
+        return value
+
+    stumbles = replace(find_peer("laplacian-variance"), key="stumbles", open=lambda files: stumble)
+    monkeypatch.setattr(peers_run, "PEER_KEYS", ("stumbles",))
+    monkeypatch.setattr(peers_run, "find_peer", {"stumbles": stumbles}.__getitem__)
+    options = peers_run.PeersOptions((manifest,), tmp_path / "out", tmp_path, tmp_path, resamples=20)
+    strict = peers_run.run_peers(options)["peers"][0]
+    assert (strict["is_failed"], strict["srcc"]) == (True, None), "one of four is too many"
+    monkeypatch.setattr(peers_run, "MOST_UNANSWERED", 0.5)
+    lenient = peers_run.run_peers(replace(options, is_forced=True))["peers"][0]
+    assert not lenient["is_failed"]
+    assert lenient["srcc"]["value"] == pytest.approx(1.0)
+    assert lenient["latency"]["calls"] >= 2, "timed on the photos that it has a number for"
+    assert lenient["note"].startswith("no number for 1 of 4 photos, left out; the first: ")
+    assert lenient["note"].endswith("ss01_20.png: ArithmeticError: no convergence")
+
+
 def test_memory_of_a_peer_is_taken_in_a_process_of_its_own(examples_dir: Path) -> None:
     pytest.importorskip("cv2", reason="needs OpenCV: pip install '.[peers]'")
     found = measure_peer_footprint("laplacian-variance", PeerFiles(None, Path()), examples_dir / "coffee-good.jpg")
