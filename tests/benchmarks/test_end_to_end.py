@@ -55,6 +55,12 @@ def test_photos_of_every_format_hold_the_picture(tmp_path: Path, name: str) -> N
     assert build_photo(picture, name) == build_photo(build_picture(load_source_photo(tmp_path), (640, 480)), name)
 
 
+def test_the_largest_photo_can_be_written_as_webp(examples_dir: Path) -> None:
+    """libwebp's quicker methods overflow its first partition with this one."""
+    largest = build_picture(load_source_photo(examples_dir), PHOTO_SIZES_PX["48"])
+    assert len(build_photo(largest, "WebP")) > 5_000_000
+
+
 def test_sizes_are_the_megapixels_that_they_are_named_after() -> None:
     for name, (width_px, height_px) in PHOTO_SIZES_PX.items():
         assert width_px * height_px / 1e6 == pytest.approx(float(name), rel=0.03)

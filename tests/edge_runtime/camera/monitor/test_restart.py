@@ -181,17 +181,20 @@ def test_evidence_is_a_small_picture_and_its_folder_does_not_outgrow_the_cap(
     assert sum(path.stat().st_size for path in paths if path.exists()) <= 20_000
 
 
-def test_a_link_to_nowhere_among_the_evidence_is_passed_over(camera: Any, kept: MonitorConfig, stub: Any) -> None:
+def test_what_is_no_picture_among_the_evidence_is_passed_over(camera: Any, kept: MonitorConfig, stub: Any) -> None:
     assert kept.folder is not None
-    camera.monitor = Monitor(replace(kept, evidence=EvidenceConfig(max_mb=0.1)), stub)
+    # So little that whatever counts as a picture of its own would be deleted first.
+    camera.monitor = Monitor(replace(kept, evidence=EvidenceConfig(max_mb=0.001)), stub)
     camera.watch(15)
     (kept.folder / "evidence").mkdir()
     link = kept.folder / "evidence" / "20261120T125004.250Z_a_3f0c62f5a1b84e07.jpg"
     link.symlink_to(kept.folder / "nowhere")
+    folder = kept.folder / "evidence" / "20261120T125004.250Z_a_4f0c62f5a1b84e07.jpg"
+    folder.mkdir()
     (event,) = camera.watch(8, defocus)
     assert event.warning is None
     assert event.evidence is not None
-    assert link.is_symlink()
+    assert link.is_symlink() and folder.is_dir()
 
 
 def test_a_full_disk_is_a_warning_in_the_event(
