@@ -17,20 +17,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy import load_part, thin_out
+from benchmarks.accuracy import load_part, predict_all, thin_out
+from benchmarks.accuracy_report.calibration import compare_with_teacher
 from benchmarks.accuracy_report.photos import ScoredPhoto, open_models, score_photos
-from benchmarks.accuracy_report.slices import MIN_PHOTOS, compute_slice
+from benchmarks.accuracy_report.slices import MIN_PHOTOS
 from benchmarks.environment import collect_environment, compute_sha256, describe_files, read_timestamp
 from benchmarks.options import check_counts
 from benchmarks.output_folder import check_output_folder, write_texts
-from benchmarks.rows import Row, check_split, choose_split_seed, find_default_artifact
-from benchmarks.tables import format_table
+from benchmarks.rows import Row, build_model_rows, check_split, choose_split_seed, find_default_artifact
+from benchmarks.tables import format_correlation, format_table
 from benchmarks.teacher import TeacherProcess
 from edge_runtime import PhotoScorer
 from edge_runtime.errors import UsageError
 from edge_runtime.models import list_models
 from train.data.manifest import Photo, load_manifests
-from train.progress import track
 
 __all__ = ["EVERY_PHOTO", "OUTPUT_NAME", "PARTS", "FidelityOptions", "format_fidelity", "run_fidelity"]
 
@@ -82,7 +82,7 @@ def run_fidelity(
         ModelError: the teacher cannot be loaded, or fails.
     """
     _check(options)
-    rows = _build_rows(options)
+    rows = build_model_rows(options.models or [(path.stem, path) for path in list_models()])
     seed = choose_split_seed(find_default_artifact(), options.seed)
     teacher_row = Row("teacher", "teacher", "teacher", options.teacher)
     if options.part != EVERY_PHOTO:
@@ -94,11 +94,13 @@ def run_fidelity(
         scorers = open_models(rows, stack)
         if not scorers:
             raise UsageError(f"no model opens ({'; '.join(f'{row.label}: {row.note}' for row in rows)})")
+        # Before the photos are scored: a teacher that cannot be loaded should not cost the time for that.
+        teacher = stack.enter_context(TeacherProcess(options.teacher, weights=options.teacher_weights))
         scored, failures = score_photos(photos, scorers)
         if len(scored) < MIN_PHOTOS:
             raise UsageError(f"{len(scored)} photos could be decoded; at least {MIN_PHOTOS} are needed")
         described = [_describe_model(row, scorers) for row in rows]
-    answers = _ask_teacher(options, [entry.photo for entry in scored])
+        answers = np.array(predict_all([entry.photo for entry in scored], teacher.predict, "teacher"))
     report: dict[str, Any] = {
         "schema": 1,
         "environment": {**collect_environment(), "finished": read_timestamp()},
@@ -127,7 +129,11 @@ def format_fidelity(report: Mapping[str, Any]) -> str:
     """SRCC of every model with the teacher, by collection of photos, as a Markdown table."""
     keys = [model["key"] for model in report["models"] if not model["is_failed"]]
     lines = [
-        (entry["name"], str(entry["photos"]), *(_format_metric(entry["models"].get(key)) for key in keys))
+        (
+            entry["name"],
+            str(entry["photos"]),
+            *(format_correlation(entry["models"].get(key, {}).get("srcc")) for key in keys),
+        )
         for entry in report["slices"]
     ]
     return "\n".join(format_table(("SRCC with the teacher [95 %]", "photos", *keys), lines))
@@ -142,11 +148,6 @@ def _check(options: FidelityOptions) -> None:
         raise UsageError(f"--model: {', '.join(taken)} is given twice; choose another name")
 
 
-def _build_rows(options: FidelityOptions) -> list[Row]:
-    models = options.models or tuple((path.stem, path) for path in list_models())
-    return [Row(name, name, "photogate", path, "" if path.exists() else f"not found: {path}") for name, path in models]
-
-
 def _load_photos(options: FidelityOptions, seed: int) -> list[Photo]:
     if options.part == EVERY_PHOTO:
         photos = load_manifests(options.data)
@@ -156,12 +157,6 @@ def _load_photos(options: FidelityOptions, seed: int) -> list[Photo]:
     for photo in photos:
         by_collection.setdefault(photo.collection, []).append(photo)
     return [photo for members in by_collection.values() for photo in thin_out(members, options.limit)]
-
-
-def _ask_teacher(options: FidelityOptions, photos: Sequence[Photo]) -> NDArray[np.float64]:
-    """The teacher's quality 0-1 of every photo (n,)."""
-    with TeacherProcess(options.teacher, weights=options.teacher_weights) as teacher:
-        return np.array([teacher.predict(photo.path) for photo in track(photos, "teacher")])
 
 
 def _describe_model(row: Row, scorers: Mapping[str, PhotoScorer]) -> dict[str, Any]:
@@ -185,20 +180,7 @@ def _compare(
         slices |= {name: np.flatnonzero(collections == name) for name in names}
     found = []
     for name, rows in slices.items():
-        entries = [scored[int(row)] for row in rows]
-        groups = [entry.photo.group for entry in entries]
-        models = {}
-        for key in keys if len(rows) >= MIN_PHOTOS else ():
-            points = np.array([entry.scores[key].quality for entry in entries])
-            metrics = compute_slice(points, teacher[rows], groups, resamples)
-            models[key] = {metric: metrics[metric] for metric in METRICS}
-        found.append({"name": name, "photos": len(rows), "groups": len(set(groups)), "models": models})
+        compared = compare_with_teacher([scored[int(row)] for row in rows], teacher[rows], keys, resamples)
+        models = {key: {one: metrics[one] for one in METRICS} for key, metrics in compared["models"].items()}
+        found.append({"name": name, **compared, "models": models})
     return found
-
-
-def _format_metric(metrics: Mapping[str, Any] | None) -> str:
-    if metrics is None or metrics["srcc"]["value"] is None:
-        return "-"
-    srcc = metrics["srcc"]
-    interval = "" if srcc["low"] is None else f" [{srcc['low']:.3f}, {srcc['high']:.3f}]"
-    return f"{srcc['value']:.3f}{interval}"

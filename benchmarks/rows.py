@@ -20,6 +20,7 @@ from train.artifact import read_provenance
 __all__ = [
     "ROW_KEYS",
     "Row",
+    "build_model_rows",
     "build_rows",
     "check_split",
     "choose_split_seed",
@@ -135,6 +136,11 @@ def build_rows(
     return rows
 
 
+def build_model_rows(models: Sequence[tuple[str, Path]]) -> list[Row]:
+    """A row for each photogate model (name, .tflite file); one whose file is absent says so in its note."""
+    return [Row(name, name, "photogate", path, "" if path.exists() else f"not found: {path}") for name, path in models]
+
+
 def find_default_artifact() -> Path:
     """The artifact of one's own training where there is one, or the record of the default model."""
     own = Path("artifacts") / DEFAULT_MODEL
@@ -237,6 +243,7 @@ def _find_model(artifact: Path, key: str) -> Path:
         found = [path for path in found if not path.name.endswith(others)]
     if len(found) > 1:
         raise UsageError(f"{artifact}: several files could be the {key} row: {', '.join(path.name for path in found)}")
-    if not found and key == "int8" and artifact.resolve().parent == REFERENCES.resolve():
-        return find_model(artifact.resolve().name)  # it lies in the package and is not kept twice
+    record = artifact.resolve()
+    if not found and key == "int8" and record.parent == REFERENCES.resolve():
+        return find_model(record.name)  # it lies in the package and is not kept twice
     return found[0] if found else artifact / f"{artifact.name}{ARTIFACT_ENDINGS[key]}"

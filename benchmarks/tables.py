@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-__all__ = ["align_columns", "format_table"]
+__all__ = ["ABSENT", "align_columns", "format_correlation", "format_table"]
+
+ABSENT = "-"
+
+
+def format_correlation(found: Mapping[str, Any] | None) -> str:
+    """A correlation, ``{"value", "low", "high"}``, with its interval where it has one: "0.916 [0.889, 0.932]"."""
+    if found is None or found["value"] is None:
+        return ABSENT
+    interval = "" if found["low"] is None else f" [{found['low']:.3f}, {found['high']:.3f}]"
+    return f"{found['value']:.3f}{interval}"
 
 
 def format_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

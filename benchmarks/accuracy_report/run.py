@@ -24,7 +24,7 @@ from benchmarks.accuracy_report.slices import compute_agreement
 from benchmarks.environment import collect_environment, compute_sha256, describe_files, read_timestamp
 from benchmarks.options import check_counts
 from benchmarks.output_folder import check_output_folder
-from benchmarks.rows import ROW_KEYS, Row, build_rows, check_split, choose_split_seed
+from benchmarks.rows import ROW_KEYS, Row, build_model_rows, build_rows, check_split, choose_split_seed
 from benchmarks.teacher import TeacherProcess
 from edge_runtime import PhotoScorer
 from edge_runtime.errors import PhotogateError, UsageError
@@ -143,9 +143,7 @@ def _build_rows(options: AccuracyOptions, seed: int) -> list[Row]:
     keys = (*(("teacher",) if options.teacher is not None else ()), *OWN_KEYS)
     rows = build_rows(keys, options.artifact, options.teacher or Path(), Path(), options.teacher_weights)
     check_split(rows, seed)
-    for name, path in options.models:
-        rows.append(Row(name, name, "photogate", path, "" if path.exists() else f"not found: {path}"))
-    return rows
+    return rows + build_model_rows(options.models)
 
 
 def _ask_teacher(rows: Sequence[Row], photos: Sequence[Photo]) -> NDArray[np.float64] | None:

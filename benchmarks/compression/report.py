@@ -8,11 +8,10 @@ from typing import Any
 from benchmarks.compression.plan import FLOAT
 from benchmarks.latency_report.report import format_ratio
 from benchmarks.plot import LATENCY_LABEL, Panel, PlotPoint
-from benchmarks.tables import format_table
+from benchmarks.tables import ABSENT, format_table
 
 __all__ = ["build_panels", "describe_gain", "format_compression"]
 
-ABSENT = "-"
 MB = 1e6
 ZIPPED_LABEL = "size of the file when zipped, MB (log scale)"
 HEADERS = (

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.latency_report.report import format_ratio
-from benchmarks.tables import format_table
+from benchmarks.tables import ABSENT, format_table
 
 __all__ = ["format_footprint"]
 
 MB = 1e6
-ABSENT = "-"
 MOST_RESIDENT_BYTES = 130_000_000
 LEAST_GAIN = 1.8
 MOST_LOAD = 0.5  # tasks that were running before; more than that, and two processes have no two cores

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.plot import PlotPoint, save_accuracy_latency_plot
-from benchmarks.tables import format_table
+from benchmarks.tables import ABSENT, format_correlation, format_table
 from edge_runtime.errors import UsageError
 from edge_runtime.output_file import write_output
 
 __all__ = ["build_points", "format_peers", "save_report"]
 
-ABSENT = "-"
 MB = 1e6
 HEADER = ("peer", "SRCC [95 %]", "PLCC [95 %]", "p50 ms", "p95 ms", "peak memory MB", "files MB", "note")
 
@@ -97,17 +96,11 @@ def _format_peer(peer: Mapping[str, Any]) -> list[str]:
     notes = [peer["note"], *dict.fromkeys(reasons), "too noisy: p95 over twice p50" if is_noisy else ""]
     return [
         peer["label"],
-        _format_correlation(peer["srcc"]),
-        _format_correlation(peer["plcc"]),
+        format_correlation(peer["srcc"]),
+        format_correlation(peer["plcc"]),
         ABSENT if latency is None else f"{latency['p50_ms']:.2f}",
         ABSENT if latency is None else f"{latency['p95_ms']:.2f}",
         ABSENT if peak_bytes is None else f"{peak_bytes / MB:.1f}",
         ABSENT if peer["size_bytes"] is None else f"{peer['size_bytes'] / MB:.2f}",
         "; ".join(filter(None, notes)).replace("|", "/").replace("\n", " "),
     ]
-
-
-def _format_correlation(found: Mapping[str, Any] | None) -> str:
-    if found is None or found["value"] is None:
-        return ABSENT
-    return f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"

@@ -200,13 +200,14 @@ def _score(entries: Sequence[_Entry], photos: Sequence[Photo], part: str, name: 
                 reason = f"its score is {value}"
             except Exception as error:  # as above
                 value, reason = math.nan, f"{type(error).__name__}: {error}"
-            if not math.isfinite(value):
-                value = math.nan
-                entry.unanswered.append(f"{photo.file}: {reason}")
-                if len(entry.unanswered) > MOST_UNANSWERED * len(photos):
-                    entry.leave(f"failed: {entry.unanswered[0]}", is_failed=True)
-                    continue
-            getattr(entry, name).append(value if entry.peer.is_better_higher else -value)
+            numbers: list[float] = getattr(entry, name)
+            if math.isfinite(value):
+                numbers.append(value if entry.peer.is_better_higher else -value)
+                continue
+            numbers.append(math.nan)
+            entry.unanswered.append(f"{photo.file}: {reason}")
+            if sum(map(math.isnan, numbers)) > MOST_UNANSWERED * len(photos):
+                entry.leave(f"failed: {entry.unanswered[0]}", is_failed=True)
 
 
 def _judge(entries: Sequence[_Entry], photos: Sequence[Photo], seen: Sequence[Photo], resamples: int) -> None:
