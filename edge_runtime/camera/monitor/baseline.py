@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.camera.monitor.signals import DARK_LEVEL, Measurement
+from edge_runtime.camera.monitor.measurement import DARK_LEVEL, Measurement
 from edge_runtime.camera.monitor.state import read_number
 from edge_runtime.camera.monitor.structure import BLOCKS, THUMB_PX, blur
 

@@ -15,10 +15,10 @@ from edge_runtime.camera.frames import Box, Frame
 from edge_runtime.camera.monitor.config import MonitorConfig
 from edge_runtime.camera.monitor.hysteresis import Hysteresis
 from edge_runtime.camera.monitor.kinds import CAMERA_KINDS
+from edge_runtime.camera.monitor.measurement import MEASURED_VIEW, Measurement, measure
 from edge_runtime.camera.monitor.region import RegionMonitor, Step
-from edge_runtime.camera.monitor.signals import MEASURED_VIEW, Measurement, measure
 from edge_runtime.camera.monitor.state import read_count
-from edge_runtime.camera.monitor.summary import CameraTotals
+from edge_runtime.camera.monitor.totals import CameraTotals
 from edge_runtime.camera.scoring import FrameScorer
 from edge_runtime.camera.sources.options import MAX_SIDE_PX
 from edge_runtime.camera.sources.source import Interruption

@@ -21,7 +21,8 @@ from edge_runtime.camera.monitor.evidence import EvidenceFolder
 from edge_runtime.camera.monitor.kinds import RULES
 from edge_runtime.camera.monitor.sinks import Sink, open_sinks
 from edge_runtime.camera.monitor.state import load_state, save_state
-from edge_runtime.camera.monitor.summary import SUMMARY_SCHEMA, CameraTotals, DayTotals, summarize_camera
+from edge_runtime.camera.monitor.summary import summarize_camera
+from edge_runtime.camera.monitor.totals import SUMMARY_SCHEMA, CameraTotals, DayTotals
 from edge_runtime.camera.scoring import FrameScorer
 from edge_runtime.camera.sources.source import Interruption
 from edge_runtime.errors import PhotogateError, SourceError, UsageError

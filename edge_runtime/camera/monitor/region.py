@@ -15,8 +15,9 @@ from edge_runtime.camera.monitor.baseline import Baseline, Learner, find_unfit
 from edge_runtime.camera.monitor.config import MonitorConfig
 from edge_runtime.camera.monitor.hysteresis import Hysteresis
 from edge_runtime.camera.monitor.kinds import REGION_KINDS, EventKind
+from edge_runtime.camera.monitor.measurement import Measurement, find_motion
 from edge_runtime.camera.monitor.regions import RegionConfig
-from edge_runtime.camera.monitor.signals import Measurement, Signals, compare, find_motion
+from edge_runtime.camera.monitor.signals import Signals, compare
 from edge_runtime.camera.monitor.smoothing import Smoother
 from edge_runtime.camera.monitor.structure import BLOCKS
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from edge_runtime.camera.monitor import Monitor, MonitorConfig
-from edge_runtime.camera.monitor.summary import DayTotals
+from edge_runtime.camera.monitor.totals import DayTotals
 
 NOON_MS = 1_763_640_000_000  # 2025-11-20 12:00 UTC
 DAY_MS = 86_400_000
