@@ -12,10 +12,10 @@ from benchmarks.accuracy import Accuracy
 from benchmarks.end_to_end import EndToEnd
 from benchmarks.latency import LatencySummary, compute_ratio
 from benchmarks.rows import Row
+from benchmarks.tables import ABSENT
 
 __all__ = ["Ratio", "Results", "compute_ratios", "format_markdown", "to_json_document", "write_results"]
 
-ABSENT = "-"
 HEADER = (
     "model",
     "SRCC all [95 %]",

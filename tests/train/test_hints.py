@@ -37,3 +37,15 @@ def test_other_rows_do_not_move_the_components() -> None:
     before, after = (summarize_hidden(values, is_training, 2) for values in (hidden, moved))
     np.testing.assert_allclose(np.abs(before[is_training]), np.abs(after[is_training]), atol=1e-5)
     assert summarize_hidden(hidden, is_training, 99).shape == (60, 5)
+
+
+def test_many_rows_are_told_as_all_at_once() -> None:
+    """Blocks of rows are a matter of memory alone."""
+    rng = np.random.default_rng(3)
+    hidden = (rng.normal(size=(9000, 4)) @ rng.normal(size=(4, 6)) + 1).astype(np.float32)
+    is_training = rng.uniform(size=9000) < 0.7
+    hints = summarize_hidden(hidden, is_training, 3)
+    centred = hidden.astype(np.float64) - hidden[is_training].astype(np.float64).mean(axis=0)
+    _, sizes, axes = np.linalg.svd(centred[is_training], full_matrices=False)
+    expected = centred @ axes[:3].T / np.sqrt(np.mean(sizes[:3] ** 2) / is_training.sum())
+    np.testing.assert_allclose(np.abs(hints), np.abs(expected), atol=2e-4)

@@ -55,6 +55,12 @@ BACKBONES = {
         1 / 127.5,
         (-1.0, -1.0, -1.0),
     ),
+    "mobilenet": _Backbone(
+        keras.applications.MobileNet,
+        ("conv_pw_1_relu", "conv_pw_3_relu", "conv_pw_5_relu", "conv_pw_11_relu", "conv_pw_13_relu"),
+        1 / 127.5,
+        (-1.0, -1.0, -1.0),
+    ),
     "efficientnet_lite2": _Backbone(
         build_efficientnet_lite2,
         ("stage2", "stage3", "stage5", "stage7", "head"),

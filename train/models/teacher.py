@@ -184,12 +184,15 @@ class Teacher:
 
     def compute_hidden(self, features: NDArray[Any]) -> NDArray[np.float32]:
         """The activations of the heads' hidden layers (n, heads * units), from the backbones' features (n, f)."""
-        hidden = []
-        for heads, part in zip(self.heads, self.parts, strict=True):
+        units = self.config.heads.hidden_units
+        hidden = np.empty((len(features), len(self.heads) * units), dtype=np.float32)
+        for index, (heads, part) in enumerate(zip(self.heads, self.parts, strict=True)):
             model = keras.Model(heads.input, heads.get_layer("hidden").output)
-            seen = features[:, part.columns].astype(np.float32)
-            hidden.append(np.asarray(model.predict(seen, batch_size=256, verbose=0)))
-        return np.concatenate(hidden, axis=1)
+            for start in range(0, len(features), _HEADS_BATCH_SIZE):
+                rows = slice(start, start + _HEADS_BATCH_SIZE)
+                seen = features[rows, part.columns].astype(np.float32)
+                hidden[rows, index * units : (index + 1) * units] = model.predict_on_batch(seen)
+        return hidden
 
     def _ask(self, heads: Any, features: NDArray[Any]) -> Arrays:
         # Batch by batch: ``predict`` would spend more on being set up for one picture than the heads need for it.
