@@ -188,18 +188,12 @@ class Teacher:
         hidden = np.empty((len(features), len(self.heads) * units), dtype=np.float32)
         for index, (heads, part) in enumerate(zip(self.heads, self.parts, strict=True)):
             model = keras.Model(heads.input, heads.get_layer("hidden").output)
-            for start in range(0, len(features), _HEADS_BATCH_SIZE):
-                rows = slice(start, start + _HEADS_BATCH_SIZE)
-                seen = features[rows, part.columns].astype(np.float32)
-                hidden[rows, index * units : (index + 1) * units] = model.predict_on_batch(seen)
+            batches = _run_batches(model, features[:, part.columns])
+            hidden[:, index * units : (index + 1) * units] = np.concatenate(batches)
         return hidden
 
     def _ask(self, heads: Any, features: NDArray[Any]) -> Arrays:
-        # Batch by batch: ``predict`` would spend more on being set up for one picture than the heads need for it.
-        starts = range(0, len(features), _HEADS_BATCH_SIZE)
-        batches = [
-            heads.predict_on_batch(features[start : start + _HEADS_BATCH_SIZE].astype(np.float32)) for start in starts
-        ]
+        batches = _run_batches(heads, features)
         outputs = {name: np.concatenate([np.asarray(batch[name]) for batch in batches]) for name in batches[0]}
         return {
             "quality": outputs["quality"][:, 0],
@@ -250,6 +244,16 @@ def load_teacher(folder: str | Path, weights: Sequence[str] = ()) -> Teacher:
     except (OSError, ValueError) as error:
         raise UsageError(f"{folder}: the teacher's weights cannot be loaded: {error}; run fit-teacher again") from error
     return Teacher(config, backbones, heads)
+
+
+def _run_batches(model: Any, features: NDArray[Any]) -> list[Any]:
+    """What a model of heads says of features (n, f), batch by batch.
+
+    ``predict`` would spend more on being set up for one picture than the heads need for it, and all features at once in
+    float32 take twice the memory of the cache's.
+    """
+    starts = range(0, len(features), _HEADS_BATCH_SIZE)
+    return [model.predict_on_batch(features[start : start + _HEADS_BATCH_SIZE].astype(np.float32)) for start in starts]
 
 
 def _extract(backbone: Any, images: Sequence[NDArray[np.uint8]], size_px: int) -> NDArray[np.float32]:

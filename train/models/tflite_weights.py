@@ -14,10 +14,12 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["fill_folded", "read_convolutions"]
+from edge_runtime.contract import TFLITE_IDENTIFIER
+
+__all__ = ["fill_folded", "let_through", "read_convolutions"]
 
 Convolution = tuple[NDArray[np.float32], NDArray[np.float32]]
-_TYPES: dict[int, np.dtype[Any]] = {0: np.dtype("<f4"), 1: np.dtype("<f2"), 9: np.dtype("i1")}  # of TFLite's TensorType
+_TYPES: dict[int, np.dtype[Any]] = {0: np.dtype("<f4"), 9: np.dtype("i1")}  # of TFLite's TensorType
 
 
 def read_convolutions(path: Path) -> list[Convolution]:
@@ -35,7 +37,7 @@ def read_convolutions(path: Path) -> list[Convolution]:
     except ImportError as error:
         raise ValueError("reading a TFLite model needs TensorFlow: pip install tensorflow") from error
     content = path.read_bytes()
-    if content[4:8] != b"TFL3":
+    if content[4:8] != TFLITE_IDENTIFIER:
         raise ValueError("not a TFLite model")
     try:
         model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(content)))
@@ -66,15 +68,20 @@ def fill_folded(model: Any, convolutions: list[Convolution]) -> None:
         raise ValueError(f"{len(convolutions)} convolutions for {len(layers)}")
     for layer, norm, (kernel, bias) in zip(layers, norms, convolutions, strict=True):
         layer.set_weights([kernel])
-        ones, zeros = np.ones_like(bias), np.zeros_like(bias)
-        norm.set_weights([ones, bias, zeros, ones - norm.epsilon])
+        let_through(norm, bias)
+
+
+def let_through(norm: Any, bias: NDArray[np.float32]) -> None:
+    """Makes a batch normalisation, of Keras 3 or tf_keras, add ``bias`` (channels,) and do nothing else."""
+    ones = np.ones_like(bias)
+    norm.set_weights([ones, bias, 0 * ones, ones - norm.epsilon])
 
 
 def _read_constant(model: Any, tensor: Any) -> NDArray[np.float32]:
     """A constant tensor's values, dequantised; TFLite Quantization Specification: scale * (q - zero point)."""
     data = model.buffers[tensor.buffer].data
     if tensor.type not in _TYPES or data is None:
-        raise ValueError("a convolution's kernel or bias is no constant float32, float16 or int8 tensor")
+        raise ValueError("a convolution's kernel or bias is no constant float32 or int8 tensor")
     values = np.frombuffer(bytes(data), _TYPES[tensor.type]).reshape(tensor.shape).astype(np.float32)
     quantization = tensor.quantization
     if quantization is None or quantization.scale is None:

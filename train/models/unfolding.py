@@ -19,6 +19,7 @@ from tf_keras import layers
 from edge_runtime.errors import UsageError
 from edge_runtime.interpreter import select_runtime
 from train.models.mobilenet_v3 import INPUT_OFFSET, INPUT_SCALE
+from train.models.tflite_weights import let_through
 
 __all__ = ["load_exported_weights", "read_exported_weights"]
 
@@ -57,14 +58,11 @@ def load_exported_weights(student: tf_keras.Model, path: Path, views: NDArray[np
             layer.set_weights([kernel, bias])
             continue
         layer.set_weights([kernel])
-        norm = student.get_layer(f"{layer.name}_bn")
-        ones = np.ones_like(bias)
-        norm.set_weights([ones, bias, 0 * ones, ones - norm.epsilon])
+        let_through(student.get_layer(f"{layer.name}_bn"), bias)
     for name in names:
         if name.endswith("_norm"):
             norm = student.get_layer(name)
-            ones = np.ones(norm.gamma.shape, dtype=np.float32)
-            norm.set_weights([ones, 0 * ones, 0 * ones, ones - norm.epsilon])
+            let_through(norm, np.zeros(norm.gamma.shape, dtype=np.float32))
     _restore_statistics(student, views)
 
 
