@@ -63,6 +63,7 @@ def _run_label(arguments: argparse.Namespace) -> None:
         view_size_px=arguments.view_size,
         answers=arguments.answers,
         weights=arguments.weights,
+        clean_sources=arguments.clean_source,
         force=arguments.force,
     )
     print(f"{count} labelled views in {arguments.out}")
@@ -114,6 +115,7 @@ def _run_adapt(arguments: argparse.Namespace) -> None:
         arguments.images,
         arguments.scores,
         arguments.out,
+        category=arguments.category,
         style=arguments.style,
         without=arguments.without,
         within=None if arguments.within is None else load_answers(arguments.within).files,
@@ -151,7 +153,8 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     public_set.add_argument("--images", type=Path, required=True, help="folder of the photographs")
     public_set.add_argument("--scores", type=Path, help="the authors' table, where the set has one")
-    public_set.add_argument("--style", default="", help="of photos whose style the set does not tell")
+    public_set.add_argument("--category", default="", help="of photos whose category the set does not tell")
+    public_set.add_argument("--style", default="", help="likewise, their style")
     public_set.add_argument(
         "--without", type=Path, action="append", default=[], metavar="MANIFEST", help="leave out the photos it holds"
     )
@@ -190,6 +193,13 @@ def _build_parser() -> argparse.ArgumentParser:
         "--view-size", type=_parse_side_px, default=320, metavar="PX", help="side of the student's view (320)"
     )
     _add_backbone_weights(label, "a backbone's weights, if they lie elsewhere now")
+    label.add_argument(
+        "--clean-source",
+        action="append",
+        default=[],
+        metavar="SOURCE",
+        help="its photos are flawless, like those of clean_sources: they have no fault but what is added",
+    )
     label.set_defaults(run=_run_label)
 
     distil = stages.add_parser("distill", help="train a student on ratings and the teacher's labels")

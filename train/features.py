@@ -44,7 +44,8 @@ Extract = Callable[[NDArray[np.float32]], Any]
 
 
 class FeatureCache:
-    """Features (float16) and known attributes (float32) of samples, by their key.
+    """Features (float16) and known attributes (float32) of samples, by their evidence: a photo that is called clean,
+    or before white, only later is another.
 
     ``identity`` says what made the features (backbone, weights, view); a cache of another identity is refused.
 
@@ -68,12 +69,13 @@ class FeatureCache:
                 rows = zip(archive["keys"].tolist(), archive["features"], archive["attributes"], strict=True)
                 self._rows.update({key: (features, attributes) for key, features, attributes in rows})
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._rows
+    def __contains__(self, sample: Sample) -> bool:
+        return sample.evidence in self._rows
 
-    def add(self, rows: Sequence[tuple[str, NDArray[np.float32], NDArray[np.float32]]]) -> None:
-        """Keeps (key, features, attributes) rows as one shard, whole or not at all."""
-        keys, features, attributes = zip(*rows, strict=True)
+    def add(self, rows: Sequence[tuple[Sample, NDArray[np.float32], NDArray[np.float32]]]) -> None:
+        """Keeps (sample, features, attributes) rows as one shard, whole or not at all."""
+        samples, features, attributes = zip(*rows, strict=True)
+        keys = [sample.evidence for sample in samples]
         half = np.stack(features).astype(np.float16)
         number = 1 + max((int(path.stem[-5:]) for path in self.folder.glob("shard-*.npz")), default=-1)
         temporary = self.folder / "part.npz"
@@ -83,7 +85,7 @@ class FeatureCache:
 
     def gather(self, samples: Sequence[Sample]) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
         """The features (n, f) and attributes (n, 5) of ``samples``, all of which must be there."""
-        features, attributes = zip(*(self._rows[sample.key] for sample in samples), strict=True)
+        features, attributes = zip(*(self._rows[sample.evidence] for sample in samples), strict=True)
         return np.stack(features), np.stack(attributes)
 
 
@@ -135,22 +137,22 @@ def compute_features(samples: Sequence[Sample], extract: Extract, size_px: int, 
         size_px: side of a square view; other shapes have about as many pixels.
         cache: is written to every few hundred samples.
     """
-    missing = list({sample.key: sample for sample in samples if sample.key not in cache}.values())
+    missing = list({sample.evidence: sample for sample in samples if sample not in cache}.values())
     if not missing:
         return
 
-    def load(sample: Sample) -> tuple[str, NDArray[np.uint8], NDArray[np.float32]]:
+    def load(sample: Sample) -> tuple[Sample, NDArray[np.uint8], NDArray[np.float32]]:
         image, attributes = load_sample(sample, size_px)
-        return sample.key, make_view(image, choose_view(image.shape[1], image.shape[0], size_px)), attributes
+        return sample, make_view(image, choose_view(image.shape[1], image.shape[0], size_px)), attributes
 
-    rows: list[tuple[str, NDArray[np.float32], NDArray[np.float32]]] = []
-    waiting: dict[tuple[int, ...], list[tuple[str, NDArray[np.uint8], NDArray[np.float32]]]] = defaultdict(list)
+    rows: list[tuple[Sample, NDArray[np.float32], NDArray[np.float32]]] = []
+    waiting: dict[tuple[int, ...], list[tuple[Sample, NDArray[np.uint8], NDArray[np.float32]]]] = defaultdict(list)
 
-    def run(batch: list[tuple[str, NDArray[np.uint8], NDArray[np.float32]]]) -> None:
+    def run(batch: list[tuple[Sample, NDArray[np.uint8], NDArray[np.float32]]]) -> None:
         views = np.stack([view for _, view, _ in batch])
         padded = np.concatenate([views, np.repeat(views[:1], BATCH_SIZE - len(views), axis=0)])  # one traced shape
         features = np.asarray(extract(padded.astype(np.float32)))[: len(batch)]
-        rows.extend((key, feature, known) for (key, _, known), feature in zip(batch, features, strict=True))
+        rows.extend((sample, feature, known) for (sample, _, known), feature in zip(batch, features, strict=True))
         if len(rows) >= SHARD_SIZE:
             cache.add(rows)
             rows.clear()

@@ -159,10 +159,12 @@ def test_a_folder_needs_no_table_and_leaves_out_what_a_manifest_holds(tmp_path: 
     elsewhere.mkdir()
     (elsewhere / "renamed.jpg").write_bytes(b"known")
     adapt("folder", elsewhere, None, elsewhere / "m.csv")
-    found = adapt("folder", images, None, tmp_path / "m.csv", style="general", without=[elsewhere / "m.csv"])
+    found = adapt(
+        "folder", images, None, tmp_path / "m.csv", category="toys", style="general", without=[elsewhere / "m.csv"]
+    )
     assert found == (4, [])
     photos = load_manifest(tmp_path / "m.csv")
-    assert {photo.style for photo in photos} == {"general"}
+    assert {(photo.category, photo.style) for photo in photos} == {("toys", "general")}
     assert {photo.source for photo in photos} == {"Images"} and len({photo.group for photo in photos}) == 4
     with pytest.raises(ManifestError, match="no photos that are wanted and stand in no manifest yet"):
         adapt("folder", elsewhere, None, tmp_path / "n.csv", without=[elsewhere / "m.csv"])

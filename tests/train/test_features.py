@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,20 @@ def test_a_second_run_computes_nothing(samples: list[Sample], tmp_path: Path) ->
     assert {path.name: path.read_bytes() for path in (tmp_path / "cache").iterdir()} == before
 
 
+def test_what_is_known_of_a_photo_that_turns_out_to_be_clean_is_not_what_was_known_before(
+    samples: list[Sample], tmp_path: Path
+) -> None:
+    plain = replace(samples[0], is_clean=False)
+    clean = replace(plain, is_clean=True)
+    white = replace(plain, photo=replace(plain.photo, style="studio_white"))
+    cache = FeatureCache(tmp_path / "cache", "tiny")
+    compute_features([plain], Extractor(), SIZE_PX, cache)
+    assert plain in cache and clean not in cache and white not in cache
+    compute_features([clean], Extractor(), SIZE_PX, cache)
+    known = cache.gather([plain, clean])[1]
+    assert np.isnan(known[0]).all() and (known[1, :4] == 1.0).all()
+
+
 def test_equal_samples_are_computed_once(samples: list[Sample], tmp_path: Path) -> None:
     extract = Extractor()
     cache = FeatureCache(tmp_path / "cache", "tiny")
@@ -94,7 +109,7 @@ def test_a_run_cut_short_goes_on_where_the_last_shard_ended(samples: list[Sample
         compute_features(samples, Extractor(fails_after=3), SIZE_PX, FeatureCache(tmp_path / "cache", "tiny"))
     assert [path.name for path in (tmp_path / "cache").glob("*.npz")] == ["shard-00000.npz"]
     resumed, cache = Extractor(), FeatureCache(tmp_path / "cache", "tiny")
-    kept = [sample for sample in samples if sample.key in cache]
+    kept = [sample for sample in samples if sample in cache]
     assert len(kept) == 4
     compute_features(samples, resumed, SIZE_PX, cache)
     assert sum(shape[0] for shape in resumed.shapes) == 6
@@ -109,9 +124,9 @@ def test_a_shard_that_was_not_written_whole_is_ignored(samples: list[Sample], tm
     compute_features(samples[:4], Extractor(), SIZE_PX, FeatureCache(folder, "tiny"))
     (folder / "part.npz").write_bytes(b"PK half a shard")
     cache = FeatureCache(folder, "tiny")
-    assert all(sample.key in cache for sample in samples[:4])
+    assert all(sample in cache for sample in samples[:4])
     compute_features(samples, Extractor(), SIZE_PX, cache)
-    assert all(sample.key in FeatureCache(folder, "tiny") for sample in samples)
+    assert all(sample in FeatureCache(folder, "tiny") for sample in samples)
 
 
 def test_features_of_another_backbone_are_refused(tmp_path: Path) -> None:

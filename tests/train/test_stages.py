@@ -209,6 +209,31 @@ def test_kept_answers_make_the_same_labels_without_the_teacher(chain: Chain, tmp
         np.testing.assert_allclose(again.targets[name] / spread, values / spread, atol=0.01, err_msg=name)
 
 
+def test_of_a_clean_source_every_fault_is_known_also_to_the_answers(chain: Chain, tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    rows = ["file,mos,group,source,split"]
+    for index in range(4):
+        Image.fromarray(rng.integers(0, 256, (60, 60, 3)).astype(np.uint8)).save(tmp_path / f"shop{index}.png")
+        rows.append(f"shop{index}.png,,shop{index},shop,train")
+    manifest = tmp_path / "shop.csv"
+    manifest.write_text("\n".join(rows), encoding="utf-8")
+    label(chain.teacher, [manifest], tmp_path / "unknown", view_size_px=32)
+    label(chain.teacher, [manifest], tmp_path / "clean", view_size_px=32, clean_sources=["shop"])
+    label(None, [manifest], tmp_path / "again", view_size_px=32, answers=tmp_path / "clean" / "answers.npz")
+    unknown, clean, again = (load_labels(tmp_path / name) for name in ("unknown", "clean", "again"))
+    is_original = clean.degradations == ""
+    technical = slice(0, 4)  # the fifth, composition, is known before white backgrounds alone
+    assert np.isnan(unknown.targets["attributes"][is_original, technical]).all()
+    assert (clean.targets["attributes"][is_original, technical] == 1.0).all()
+    np.testing.assert_array_equal(again.views, clean.views)
+    np.testing.assert_allclose(again.targets["attributes"], clean.targets["attributes"], atol=0.01)
+    with pytest.raises(UsageError, match="no photo is of the source shoop;"):
+        label(chain.teacher, [manifest], tmp_path / "typo", view_size_px=32, clean_sources=["shoop"])
+    with pytest.raises(UsageError, match="says itself which sources were clean"):
+        kept = tmp_path / "clean" / "answers.npz"
+        label(None, [manifest], tmp_path / "both", view_size_px=32, answers=kept, clean_sources=["shop"])
+
+
 def test_answers_about_other_photos_and_broken_files_are_refused(chain: Chain, tmp_path: Path) -> None:
     answers = chain.labels / "answers.npz"
     lines = chain.manifest.read_text(encoding="utf-8").splitlines()

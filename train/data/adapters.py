@@ -63,6 +63,7 @@ def adapt(
     scores: str | Path | None,
     out: str | Path,
     *,
+    category: str = "",
     style: str = "",
     without: Sequence[str | Path] = (),
     within: Container[str] | None = None,
@@ -76,7 +77,7 @@ def adapt(
         images: folder that holds the photos.
         scores: the authors' table, as CSV in UTF-8; None for a set that has none.
         out: the manifest to write.
-        style: of photos whose style neither the table nor the adapter knows.
+        category, style: of photos of which neither the table nor the adapter knows it.
         without: manifests whose photos are left out, whatever their names are here: those of the same bytes.
         within: keep only photos whose ``file`` in the manifest is one of these; None: all.
         per_folder: of each folder directly in ``images``, and of the photos in none, at most so many, drawn by a hash
@@ -123,7 +124,7 @@ def adapt(
             {
                 "file": file,
                 "mos": "" if entry.mos is None else f"{entry.mos:.6g}",
-                "category": entry.category,
+                "category": entry.category or category,
                 "style": entry.style or adapter.style or style,
                 "group": entry.group,
                 "licence": adapter.licence,

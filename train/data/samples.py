@@ -75,6 +75,12 @@ class Sample:
         fault = self.degradation
         return f"{self.photo.file}|{fault.kind}:{fault.strength:.6f}:{fault.seed}"
 
+    @property
+    def evidence(self) -> str:
+        """Names all that the known attributes rest on: equal evidence, equal pictures and equal attributes."""
+        marks = ("clean", self.is_clean), ("white", _has_white_background(self.photo))
+        return "|".join([self.key, *(mark for mark, is_set in marks if is_set)])
+
 
 def plan_samples(photos: Sequence[Photo], split: Mapping[str, str], config: SamplesConfig, seed: int) -> list[Sample]:
     """All originals, then the other views; those of one photo depend on the seed and the photo alone.

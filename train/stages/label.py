@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +109,7 @@ def label(
     view_size_px: int,
     answers: Path | None = None,
     weights: Sequence[str] = (),
+    clean_sources: Sequence[str] = (),
     force: bool = False,
 ) -> int:
     """Labels the samples of the teacher's own plan and keeps the student's views of them.
@@ -122,29 +123,39 @@ def label(
         view_size_px: side of the student's views.
         answers: see above.
         weights: where the backbones' weights lie now; see ``load_teacher``.
+        clean_sources: further ``source``s whose photos are flawless as far as is known. Their degraded views have known
+            attributes, and there are more of them. ``answers`` say themselves which they were.
         force: replace an artifact that is there.
 
     Raises:
-        UsageError: the teacher's artifact, its answers or ``out`` cannot be used.
+        UsageError: the teacher's artifact, its answers or ``out`` cannot be used, or no photo has one of the
+            ``clean_sources``.
     """
     started = time.time()
     source = teacher_folder or answers
     if source is None or (teacher_folder and answers):
         raise UsageError("labels come from a teacher or from its answers: pass one of the two")
+    if answers and clean_sources:
+        raise UsageError(f"{answers} says itself which sources were clean: leave out --clean-source")
     if source == teacher_folder:
         read_provenance(source, TEACHER_STAGE)
     settings = {
         "teacher": str(source.resolve()),
         "manifests": [str(p) for p in manifests],
         "view": view_size_px,
+        "clean_sources": list(clean_sources),
     }
+    photos = load_manifests(manifests)
+    unknown = sorted(set(clean_sources) - {photo.source for photo in photos})
+    if unknown:
+        raise UsageError(f"no photo is of the source {', '.join(unknown)}; see the manifests' column source")
     work = open_artifact(out, settings, force=force)
     config, judge = _open_teacher(source, weights, work) if source == teacher_folder else _open_answers(source)
-    photos = load_manifests(manifests)
+    config = _call_clean(config, clean_sources)
     split = assign_split(photos, config.split_seed)
     check_no_leak(photos, split)
     samples = plan_samples(photos, split, config.samples, config.seed)
-    judged = judge(samples)
+    judged = replace(judge(samples), config=config)
     judged.save(out / "answers.npz")
     known, outputs = judged.known, dict(judged.outputs)
     quality = hold_below_originals(samples, known, outputs["quality"], config.labels)
@@ -182,6 +193,12 @@ def label(
         manifests=[str(path.resolve()) for path in manifests],
     )
     return len(samples)
+
+
+def _call_clean(config: TeacherConfig, sources: Sequence[str]) -> TeacherConfig:
+    """The config, with further clean sources."""
+    known = config.samples.clean_sources
+    return replace(config, samples=replace(config.samples, clean_sources=tuple(dict.fromkeys((*known, *sources)))))
 
 
 def _open_answers(path: Path) -> tuple[TeacherConfig, Judge]:
