@@ -22,7 +22,7 @@ from benchmarks.accuracy_report.calibration import compare_with_teacher
 from benchmarks.accuracy_report.photos import ScoredPhoto, open_models, score_photos
 from benchmarks.accuracy_report.slices import MIN_PHOTOS
 from benchmarks.environment import collect_environment, compute_sha256, describe_files, read_timestamp
-from benchmarks.options import check_counts
+from benchmarks.options import check_counts, check_model_names
 from benchmarks.output_folder import check_output_folder, write_texts
 from benchmarks.rows import Row, build_model_rows, check_split, choose_split_seed, find_default_artifact
 from benchmarks.tables import format_correlation, format_table
@@ -142,10 +142,7 @@ def format_fidelity(report: Mapping[str, Any]) -> str:
 def _check(options: FidelityOptions) -> None:
     check_output_folder(options.out, [OUTPUT_NAME], force=options.is_forced)
     check_counts(options, "limit", "resamples")
-    names = [name for name, _ in options.models]
-    taken = sorted({name for name in names if names.count(name) > 1})
-    if taken:
-        raise UsageError(f"--model: {', '.join(taken)} is given twice; choose another name")
+    check_model_names(name for name, _ in options.models)
 
 
 def _load_photos(options: FidelityOptions, seed: int) -> list[Photo]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
 from edge_runtime.errors import UsageError
 
-__all__ = ["build_options", "check_counts", "describe_options"]
+__all__ = ["build_options", "check_counts", "check_model_names", "describe_options", "list_repeated"]
 
 _Options = TypeVar("_Options")
 
@@ -41,6 +42,26 @@ def check_counts(options: Any, *names: str) -> None:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise UsageError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
+
+
+def check_model_names(names: Iterable[str], reserved: Iterable[str] = ()) -> None:
+    """Makes sure that every row of a table has a name of its own.
+
+    Args:
+        names: given with ``--model NAME=FILE``.
+        reserved: of the rows that are there without it.
+
+    Raises:
+        UsageError: a name is given twice, or reserved.
+    """
+    taken = list_repeated([*dict.fromkeys(reserved), *names])
+    if taken:
+        raise UsageError(f"--model: {', '.join(taken)} is taken already; choose another name")
+
+
+def list_repeated(names: Iterable[str]) -> list[str]:
+    """The names that occur more than once, sorted."""
+    return sorted(name for name, count in Counter(names).items() if count > 1)
 
 
 def describe_options(options: Any) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from benchmarks.accuracy_report.products import measure_false_blur
 from benchmarks.accuracy_report.report import write_report
 from benchmarks.accuracy_report.slices import compute_agreement
 from benchmarks.environment import collect_environment, compute_sha256, describe_files, read_timestamp
-from benchmarks.options import check_counts
+from benchmarks.options import check_counts, check_model_names
 from benchmarks.output_folder import check_output_folder
 from benchmarks.rows import ROW_KEYS, Row, build_model_rows, build_rows, check_split, choose_split_seed
 from benchmarks.teacher import TeacherProcess
@@ -132,10 +132,7 @@ def run_accuracy(
 def _check(options: AccuracyOptions) -> None:
     check_output_folder(options.out, OUTPUT_NAMES, force=options.is_forced)
     check_counts(options, "limit", "resamples", "photos_per_test")
-    names = [name for name, _ in options.models]
-    taken = sorted({name for name in names if name in ROW_KEYS or names.count(name) > 1})
-    if taken:
-        raise UsageError(f"--model: {', '.join(taken)} is taken already; choose another name")
+    check_model_names((name for name, _ in options.models), reserved=ROW_KEYS)
 
 
 def _build_rows(options: AccuracyOptions, seed: int) -> list[Row]:

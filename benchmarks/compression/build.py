@@ -12,6 +12,7 @@ from typing import Any
 from benchmarks.compression.plan import LIGHT_FORMS, Variant
 from benchmarks.environment import compute_sha256
 from benchmarks.fresh_process import run_python
+from benchmarks.options import list_repeated
 from compress.files import MODEL_ENDINGS
 from compress.recipe import Recipe
 from edge_runtime.errors import UsageError
@@ -89,8 +90,7 @@ def open_students(folders: Sequence[Path]) -> list[Student]:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise UsageError(f"{folder}: its provenance lacks {error}; run `python -m train distill` again") from error
-    names = [student.name for student in students]
-    taken = sorted({name for name in names if names.count(name) > 1})
+    taken = list_repeated(student.name for student in students)
     if taken:
         raise UsageError(f"--student: two folders are named {', '.join(taken)}; rename one, for rows are named by them")
     if len({student.split_seed for student in students}) > 1:

@@ -11,6 +11,7 @@ from typing import Any
 
 import tomllib
 
+from benchmarks.options import list_repeated
 from compress.recipe import Recipe
 from edge_runtime.errors import PolicyError, UsageError
 from edge_runtime.gate.toml_table import TomlTable
@@ -103,7 +104,7 @@ def load_plan(path: Path, base: Recipe) -> Plan:
         pairs = zip(top.tables("variant"), data["variant"], strict=True)
         variants = tuple(_read_variant(table, values, common, base) for table, values in pairs)
         names = [variant.name for variant in variants]
-        taken = sorted({name for name in names if names.count(name) > 1})
+        taken = list_repeated(names)
         if taken:
             raise top.fault(f"has two variants named {', '.join(taken)}; choose another name")
         students = top.choices("every_student", names)

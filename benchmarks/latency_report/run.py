@@ -41,7 +41,7 @@ from benchmarks.latency_report.cold_start import measure_cold_start
 from benchmarks.latency_report.long_runs import measure_single_stream, measure_sustained
 from benchmarks.latency_report.report import format_latency
 from benchmarks.latency_report.runtimes import build_runtime_call
-from benchmarks.options import describe_options
+from benchmarks.options import check_model_names, describe_options
 from benchmarks.output_folder import check_output_folder, write_texts
 from benchmarks.rows import Row, build_rows, find_default_artifact
 from benchmarks.teacher import TeacherProcess
@@ -149,10 +149,7 @@ def _check(options: LatencyOptions) -> None:
             raise UsageError(f"--{name.replace('_', '-')} must be more than 0, not {getattr(options, name)}")
     if not options.threads or min(options.threads) < 1:
         raise UsageError("--threads must be 1 or more")
-    names = [*options.rows, *(name for name, _ in options.models)]
-    taken = sorted({name for name in names if names.count(name) > 1})
-    if taken:
-        raise UsageError(f"--model: {', '.join(taken)} is taken already; choose another name")
+    check_model_names((name for name, _ in options.models), reserved=options.rows)
 
 
 def _collect_rows(options: LatencyOptions) -> list[Row]:

@@ -124,7 +124,7 @@ def test_a_model_that_does_not_open_is_said_and_the_others_go_on(
     assert "fidelity.json already" in capsys.readouterr().err
     assert main([*arguments, *good, "--force"]) == 0
     assert main([*arguments, *good, *good, "--force"]) == 2
-    assert "int8 is given twice" in capsys.readouterr().err
+    assert "int8 is taken already" in capsys.readouterr().err
     assert main([*arguments, "--model", "gone=gone.tflite", "--force"]) == 2
     assert "no model opens" in capsys.readouterr().err
 
