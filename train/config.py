@@ -18,6 +18,7 @@ __all__ = [
     "LabelsConfig",
     "LossConfig",
     "RefitConfig",
+    "RidgeConfig",
     "SamplesConfig",
     "StudentConfig",
     "TeacherConfig",
@@ -119,6 +120,26 @@ class HeadsConfig:
 
 
 @dataclass(frozen=True)
+class RidgeConfig:
+    """The teacher's regressions of ratings, beside its heads; see ``train.models.ridge``.
+
+    Quality is the heads' and the regressions' together, the latter with ``share`` of the weight: 0, and there are none.
+    Of the photos that the teacher was trained on, where those who have not seen a photo judge it, they have
+    ``rated_share`` if it was rated: it is like the others that were, and of such photos the heads know more.
+    """
+
+    width: float = 0.3
+    penalty: float = 0.6
+    share: float = 0.0
+    rated_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_ranges(self, width=(1e-6, math.inf), penalty=(1e-6, math.inf), share=(0, 1), rated_share=(0, 1))
+        if self.rated_share and not self.share:
+            raise UsageError("rated_share without a share: set share above 0 in [ridge], too")
+
+
+@dataclass(frozen=True)
 class StudentConfig:
     """The student's architecture; see ``train.models.student.StudentSpec``. ``weights`` as for the backbone."""
 
@@ -211,6 +232,7 @@ class TeacherConfig:
     samples: SamplesConfig = field(default_factory=SamplesConfig)
     labels: LabelsConfig = field(default_factory=LabelsConfig)
     heads: HeadsConfig = field(default_factory=HeadsConfig)
+    ridge: RidgeConfig = field(default_factory=RidgeConfig)
     fit: FitConfig = field(default_factory=FitConfig)
     loss: LossConfig = field(default_factory=LossConfig)
 
@@ -222,6 +244,10 @@ class TeacherConfig:
             raise UsageError("a backbone is fine-tuned alone: name one in [[backbones]], or set is_trainable = false")
         if self.backbones[0].is_trainable and self.heads.folds > 1:
             raise UsageError("a backbone is fine-tuned with one set of heads: set folds = 1 in [heads]")
+        if self.backbones[0].is_trainable and self.ridge.share:
+            raise UsageError(
+                "the regressions rest on frozen features: set share = 0 in [ridge], or is_trainable = false"
+            )
 
     def replace_weights(self, overrides: Sequence[str]) -> TeacherConfig:
         """This config with other weights of its backbones.

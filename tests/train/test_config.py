@@ -112,6 +112,9 @@ def test_a_wrong_type_names_place_and_value(data: dict[str, Any], message: str) 
         ({"backbones": [{"name": "a"}, {"name": "b"}, {"name": "a"}]}, r"backbones are a, b, a: .*each once"),
         ({"backbones": [{"name": "a", "is_trainable": True}, {"name": "b"}]}, r"a backbone is fine-tuned alone"),
         ({"backbones": [{"is_trainable": True}], "heads": {"folds": 2}}, r"one set of heads: set folds = 1"),
+        ({"backbones": [{"is_trainable": True}], "ridge": {"share": 0.5}}, r"rest on frozen features: set share = 0"),
+        ({"ridge": {"share": 1.1}}, r"ridge: share is 1\.1"),
+        ({"ridge": {"rated_share": 0.1}}, r"rated_share without a share"),
     ],
 )
 def test_a_value_out_of_range_is_refused(data: dict[str, Any], message: str) -> None:

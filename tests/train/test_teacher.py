@@ -17,11 +17,12 @@ pytest.importorskip("tensorflow")
 keras = pytest.importorskip("keras")
 
 from train.artifact import finish_artifact  # noqa: E402
-from train.config import BackboneConfig, HeadsConfig, LabelsConfig, TeacherConfig  # noqa: E402
+from train.config import BackboneConfig, HeadsConfig, LabelsConfig, RidgeConfig, TeacherConfig  # noqa: E402
 from train.data.split import assign_fold  # noqa: E402
 from train.features import choose_view  # noqa: E402
 from train.models import backbones  # noqa: E402
-from train.models.teacher import STAGE, Teacher, adapt_standardization, build_all_heads, load_teacher  # noqa: E402
+from train.models.heads import adapt_standardization, build_all_heads  # noqa: E402
+from train.models.teacher import STAGE, Teacher, load_teacher  # noqa: E402
 
 LABELS = LabelsConfig(category={"mug": "kitchen", "doll": "toys"}, style={"a": "flat", "b": "studio", "c": "table"})
 CONFIG = TeacherConfig(
@@ -187,6 +188,38 @@ def test_heads_of_their_own_read_their_backbone_alone(teacher: Teacher, tmp_path
         finish_artifact(tmp_path, STAGE, asdict(config), [], time.time())
         loaded = load_teacher(tmp_path).predict_features(features)
         np.testing.assert_allclose(loaded["quality"], both.predict_features(features)["quality"], rtol=1e-5)
+
+
+def test_regressions_have_their_share_of_quality_and_less_of_it_where_heads_know_more(
+    teacher: Teacher, tmp_path: Path
+) -> None:
+    ridge = RidgeConfig(width=0.5, penalty=0.1, share=0.6, rated_share=0.2)
+    config = replace(CONFIG, heads=replace(CONFIG.heads, folds=2), ridge=ridge, split_seed=5)
+    both = Teacher(config, teacher.backbones, build_all_heads(teacher.backbones, config))
+    rng = np.random.default_rng(0)
+    features = rng.uniform(0.0, 4.0, (80, 8)).astype(np.float16)
+    ratings = (features[:, 0] / 4).astype(np.float32)
+    groups = [f"g{row}" for row in range(80)]
+    heads_alone = both.predict_features(features)  # untrained: quality is .5
+    both.fit_ridges(features, ratings, groups)
+    answers = both.predict_features(features)
+    own = both.ridges[0].predict(features)
+    np.testing.assert_allclose(answers["quality"], 0.4 * 0.5 + 0.6 * own.mean(axis=1), rtol=1e-4)
+    np.testing.assert_array_equal(answers["attributes"], heads_alone["attributes"])
+    is_rated = np.arange(80) % 2 == 0
+    seen = both.predict_features(features, [*groups[:40], *[None] * 40], is_rated)["quality"]
+    for row, group in enumerate(groups):
+        if row < 40 and is_rated[row]:
+            expected = 0.8 * 0.5 + 0.2 * own[row, assign_fold(group, 2, 5)]
+        else:
+            expected = 0.4 * 0.5 + 0.6 * own[row].mean()
+        assert seen[row] == pytest.approx(expected, rel=1e-4)
+    both.save(tmp_path)
+    finish_artifact(tmp_path, STAGE, asdict(config), [], time.time())
+    np.testing.assert_array_equal(load_teacher(tmp_path).predict_features(features)["quality"], answers["quality"])
+    (tmp_path / "ridge-tiny.npz").unlink()
+    with pytest.raises(UsageError, match="the teacher's weights cannot be loaded"):
+        load_teacher(tmp_path)
 
 
 def test_two_backbones_are_read_side_by_side_each_at_its_size(teacher: Teacher, tmp_path: Path) -> None:

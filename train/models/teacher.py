@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,63 +12,25 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.contract import ATTRIBUTE_NAMES
 from edge_runtime.errors import UsageError
 from edge_runtime.views import make_view
 from train.artifact import compute_digest, read_provenance
-from train.config import BackboneConfig, HeadsConfig, TeacherConfig
+from train.config import BackboneConfig, TeacherConfig
 from train.config_reader import parse_config
 from train.data.samples import collect_labels
 from train.data.split import assign_fold
 from train.features import Extract, FeatureSource, StackedFeatures, choose_view
 from train.models.backbones import build_feature_model
 from train.models.compiled import compile_backbone
+from train.models.heads import build_all_heads, plan_heads
+from train.models.ridge import KernelRidge
 
-__all__ = [
-    "STAGE",
-    "HeadsPart",
-    "Teacher",
-    "adapt_standardization",
-    "build_all_heads",
-    "build_backbones",
-    "build_heads",
-    "load_teacher",
-    "plan_heads",
-]
+__all__ = ["STAGE", "Teacher", "build_backbones", "load_teacher"]
 
 STAGE = "teacher"
 _BATCH_SIZE, _HEADS_BATCH_SIZE = 16, 256
-# Flattens the root near zero, without a step there: the slope stays finite for a backbone that is fine-tuned, and a
-# feature that the cache's float16 has rounded to zero means what it meant before.
-_FLAT = 1e-6
-_MIN_DEVIATION = 1e-3  # of a root; those of an ImageNet ResNet50 deviate by 0.04 or more
 
 Arrays = dict[str, NDArray[np.float32]]
-
-
-def build_heads(
-    feature_count: int, labels: tuple[Sequence[str], Sequence[str]], config: HeadsConfig, l2: float = 0.0
-) -> Any:
-    """Builds the heads: features (batch, n) → ``quality`` (batch, 1) and ``attributes`` (batch, 5) in 0-1, and
-    ``category`` and ``style`` logits. The features' signed square roots are standardised: statistics of ReLU maps have
-    long tails. Call :func:`adapt_standardization` before training. Quality
-    starts at 0.5 everywhere, for random logits of thousands of features would saturate it.
-    """
-    regularizer = keras.regularizers.L2(l2) if l2 else None
-    features = keras.Input((feature_count,), name="features")
-    x = keras.ops.sign(features) * (keras.ops.sqrt(keras.ops.abs(features) + _FLAT) - _FLAT**0.5)
-    x = keras.layers.Normalization(name="standardize")(x)
-    x = keras.layers.Dropout(config.dropout)(x)
-    x = keras.layers.Dense(config.hidden_units, "relu", kernel_regularizer=regularizer, name="hidden")(x)
-    x = keras.layers.Dropout(config.dropout)(x)
-    categories, styles = labels
-    outputs = {
-        "quality": keras.layers.Dense(1, "sigmoid", kernel_initializer="zeros", name="quality")(x),
-        "attributes": keras.layers.Dense(len(ATTRIBUTE_NAMES), "sigmoid", name="attributes")(x),
-        "category": keras.layers.Dense(len(categories), name="category")(x),
-        "style": keras.layers.Dense(len(styles), name="style")(x),
-    }
-    return keras.Model(features, outputs, name="teacher_heads")
 
 
 def build_backbones(config: TeacherConfig) -> list[Any]:
@@ -81,46 +43,6 @@ def build_backbones(config: TeacherConfig) -> list[Any]:
     ]
 
 
-def build_all_heads(backbones: Sequence[Any], config: TeacherConfig) -> list[Any]:
-    """The sets of heads for the backbones' features, in the order of :func:`plan_heads`."""
-    labels = collect_labels(config.labels)
-    parts = plan_heads([backbone.output.shape[-1] for backbone in backbones], config.heads)
-    return [build_heads(part.columns.stop - part.columns.start, labels, config.heads, config.fit.l2) for part in parts]
-
-
-@dataclass(frozen=True)
-class HeadsPart:
-    """Which features a set of heads reads, and the fold whose groups it is not trained on."""
-
-    columns: slice
-    fold: int
-
-
-def plan_heads(feature_counts: Sequence[int], config: HeadsConfig) -> list[HeadsPart]:
-    """As many sets of heads as folds, for all features side by side or for each backbone's."""
-    ends = np.cumsum(feature_counts).tolist()
-    starts = [0, *ends[:-1]] if config.per_backbone else [0]
-    stops = ends if config.per_backbone else ends[-1:]
-    return [
-        HeadsPart(slice(start, stop), fold)
-        for start, stop in zip(starts, stops, strict=True)
-        for fold in range(config.folds)
-    ]
-
-
-def adapt_standardization(heads: Any, features: NDArray[Any]) -> None:
-    """Fits the heads' first layer, which standardises the features' signed roots, to (n, f) features, in place.
-
-    A feature that hardly varies is not blown up to a deviation of one: what varies in it is the rounding of the cache.
-    """
-    values = features.astype(np.float32)
-    layer = heads.get_layer("standardize")
-    layer.adapt(np.sign(values) * (np.sqrt(np.abs(values) + _FLAT) - _FLAT**0.5))
-    mean, variance, count = layer.get_weights()
-    layer.set_weights([mean, np.maximum(variance, _MIN_DEVIATION**2), count])
-    layer.finalize_state()
-
-
 class Teacher:
     """A trained teacher.
 
@@ -129,14 +51,39 @@ class Teacher:
         category_labels, style_labels: of the two label heads.
         backbones: RGB views → features. heads: features → outputs; ``parts`` says of each set which it reads. All
             Keras 3 models.
+        ridges: a regression on each backbone's features, or none.
     """
 
-    def __init__(self, config: TeacherConfig, backbones: Sequence[Any], heads: Sequence[Any]) -> None:
+    def __init__(
+        self,
+        config: TeacherConfig,
+        backbones: Sequence[Any],
+        heads: Sequence[Any],
+        ridges: Sequence[KernelRidge] = (),
+    ) -> None:
         self.config = config
         self.category_labels, self.style_labels = collect_labels(config.labels)
         self.backbones = tuple(backbones)
         self.heads = tuple(heads)
-        self.parts = plan_heads([backbone.output.shape[-1] for backbone in backbones], config.heads)
+        counts = [backbone.output.shape[-1] for backbone in backbones]
+        self.parts = plan_heads(counts, config.heads)
+        self.ridges = tuple(ridges)
+        self._ridge_columns = [slice(end - count, end) for count, end in zip(counts, np.cumsum(counts), strict=True)]
+
+    def fit_ridges(self, features: NDArray[np.float16], ratings: NDArray[np.float32], groups: Sequence[str]) -> None:
+        """Fits the regressions to rated photos, if the config wants any.
+
+        Args:
+            features: (n, f) of the photos as they are, all backbones' side by side.
+            ratings: (n,) 0-1.
+            groups: of each photo.
+        """
+        config = self.config
+        if config.ridge.share:
+            folds = [assign_fold(group, config.heads.folds, config.split_seed) for group in groups]
+            self.ridges = tuple(
+                KernelRidge.fit(features[:, columns], ratings, folds, config.ridge) for columns in self._ridge_columns
+            )
 
     def predict(self, images: Sequence[NDArray[np.uint8]]) -> Arrays:
         """Judges pictures, RGB uint8 (height, width, 3) of any size.
@@ -163,13 +110,19 @@ class Teacher:
             ],
         )
 
-    def predict_features(self, features: NDArray[Any], groups: Sequence[str | None] | None = None) -> Arrays:
+    def predict_features(
+        self,
+        features: NDArray[Any],
+        groups: Sequence[str | None] | None = None,
+        is_rated: NDArray[np.bool_] | None = None,
+    ) -> Arrays:
         """As :meth:`predict`, from the backbones' features (n, f).
 
         Args:
             features: of pictures.
             groups: of each picture that was trained on, its photo's group; None for the others. Those are then judged
                 by the heads that did not see their group. Without ``groups``, all heads judge all pictures.
+            is_rated: (n,) whether people rated the photo; None: all. Regressions have seen no other.
         """
         answers = [
             self._ask(heads, features[:, part.columns]) for heads, part in zip(self.heads, self.parts, strict=True)
@@ -180,7 +133,30 @@ class Teacher:
             if group is not None and folds > 1:
                 fold = assign_fold(group, folds, self.config.split_seed)
                 shares[:, row] = [folds / len(answers) * (part.fold == fold) for part in self.parts]
-        return {name: np.einsum("fn,fn...->n...", shares, [each[name] for each in answers]) for name in answers[0]}
+        outputs = {name: np.einsum("fn,fn...->n...", shares, [each[name] for each in answers]) for name in answers[0]}
+        if self.ridges:
+            judges = groups or [None] * len(features), is_rated if is_rated is not None else [True] * len(features)
+            outputs["quality"] = self._hear_ridges(outputs["quality"], features, *judges)
+        return outputs
+
+    def _hear_ridges(
+        self,
+        quality: NDArray[np.float32],
+        features: NDArray[Any],
+        groups: Sequence[str | None],
+        is_rated: Sequence[bool] | NDArray[np.bool_],
+    ) -> NDArray[np.float32]:
+        """The heads' ``quality`` (n,) and the regressions' together; arguments as for :meth:`predict_features`."""
+        config = self.config
+        parts = zip(self.ridges, self._ridge_columns, strict=True)
+        by_fold = np.mean([ridge.predict(features[:, columns]) for ridge, columns in parts], axis=0)
+        judged, shares = by_fold.mean(axis=1), np.full(len(features), config.ridge.share, dtype=np.float32)
+        for row, (group, rated) in enumerate(zip(groups, is_rated, strict=True)):
+            if group is not None and rated:
+                judged[row] = by_fold[row, assign_fold(group, config.heads.folds, config.split_seed)]
+                shares[row] = config.ridge.rated_share
+        mixed: NDArray[np.float32] = np.clip((1 - shares) * quality + shares * judged, 0.0, 1.0)
+        return mixed
 
     def compute_hidden(self, features: NDArray[Any]) -> NDArray[np.float32]:
         """The activations of the heads' hidden layers (n, heads * units), from the backbones' features (n, f)."""
@@ -203,9 +179,12 @@ class Teacher:
         }
 
     def save(self, folder: Path) -> None:
-        """Writes the heads, and the backbone where no weights file holds it; provenance is the stage's to write."""
+        """Writes heads and regressions, and the backbone where no weights file holds it; provenance is the stage's to
+        write."""
         for name, heads in zip(_name_heads(len(self.heads)), self.heads, strict=True):
             heads.save_weights(folder / name)
+        for ridge, entry in zip(self.ridges, self.config.backbones, strict=False):  # there may be none
+            ridge.save(folder / _name_ridge(entry))
         for backbone, entry in zip(self.backbones, self.config.backbones, strict=True):
             if _keeps_backbone(entry):
                 backbone.save_weights(folder / _name_backbone(entry))
@@ -241,9 +220,11 @@ def load_teacher(folder: str | Path, weights: Sequence[str] = ()) -> Teacher:
         for backbone, entry in zip(backbones, config.backbones, strict=True):
             if _keeps_backbone(entry):
                 backbone.load_weights(folder / _name_backbone(entry))
-    except (OSError, ValueError) as error:
+        wanted = config.backbones if config.ridge.share else ()
+        ridges = [KernelRidge.load(folder / _name_ridge(entry)) for entry in wanted]
+    except (OSError, ValueError, KeyError) as error:
         raise UsageError(f"{folder}: the teacher's weights cannot be loaded: {error}; run fit-teacher again") from error
-    return Teacher(config, backbones, heads)
+    return Teacher(config, backbones, heads, ridges)
 
 
 def _run_batches(model: Any, features: NDArray[Any]) -> list[Any]:
@@ -290,6 +271,11 @@ def _name_heads(count: int) -> list[str]:
 def _name_backbone(entry: BackboneConfig) -> str:
     """The file of a backbone that the artifact holds itself."""
     return f"{entry.name}.weights.h5"
+
+
+def _name_ridge(entry: BackboneConfig) -> str:
+    """The file of the regression on a backbone's features."""
+    return f"ridge-{entry.name}.npz"
 
 
 def _keeps_backbone(config: BackboneConfig) -> bool:

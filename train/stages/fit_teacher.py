@@ -24,7 +24,8 @@ from train.evaluate import evaluate_quality
 from train.features import StackedFeatures, map_ahead
 from train.loop import Validation, fit
 from train.losses import build_losses
-from train.models.teacher import STAGE, Teacher, adapt_standardization, build_all_heads, build_backbones
+from train.models.heads import adapt_standardization, build_all_heads
+from train.models.teacher import STAGE, Teacher, build_backbones
 from train.targets import collect_known, pack_targets
 
 __all__ = ["fit_teacher"]
@@ -83,6 +84,9 @@ def fit_teacher(
         seen = teacher.open_features(features)
         seen.compute(samples)
         log = _fit_heads(teacher, samples, rated, seen, work)
+        learnt = [sample for sample in rated if sample.side == "train"]
+        ratings = np.array([sample.photo.mos for sample in learnt], dtype=np.float32)
+        teacher.fit_ridges(seen.gather(learnt)[0], ratings, [sample.photo.group for sample in learnt])
         groups = [sample.photo.group if sample.side == "train" else None for sample in rated]
         predictions = teacher.predict_features(seen.gather(rated)[0], groups)
     teacher.save(out)

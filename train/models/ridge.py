@@ -1,0 +1,114 @@
+"""Kernel ridge regression of people's ratings on a frozen backbone's features: the teacher's second opinion.
+
+What trained heads say of photos from a source that they have not seen is worse than what so smooth a function says,
+and the other way round on photos like those that were rated; ``docs/experiments.md`` has the figures. The kernel is
+exp(-width / 2 * the mean squared difference of two photos' standardised features); see Saunders, Gammerman and Vovk
+1998, "Ridge Regression Learning Algorithm in Dual Variables".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+
+from train.config import RidgeConfig
+from train.models.roots import MIN_DEVIATION, take_signed_root
+
+__all__ = ["KernelRidge"]
+
+_BATCH_SIZE = 1024
+_SLOPES = (1.0, 2.0)  # a penalty draws towards the mean, never away; more than that is a fit to too few photos
+
+
+class KernelRidge:
+    """One regression for each fold, which has not seen the fold's photos, on one backbone's features.
+
+    Attributes:
+        features: float16 (m, f), of the photos that it rests on.
+        coefficients: float32 (m, folds), of their kernels; 0 for the photos of the fold.
+        scale: (slope, intercept) from the regressions' value to a rating. So strong a penalty draws all answers towards
+            the mean; the line, fitted to what is said of photos by the regression that has not seen them, draws them
+            apart again.
+        width: of the kernel.
+    """
+
+    def __init__(
+        self,
+        features: NDArray[np.float16],
+        coefficients: NDArray[np.float32],
+        scale: tuple[float, float],
+        width: float,
+    ) -> None:
+        self.features, self.coefficients, self.scale, self.width = features, coefficients, scale, width
+        roots = take_signed_root(features)
+        self._mean = roots.mean(axis=0)
+        self._deviation = np.maximum(roots.std(axis=0), MIN_DEVIATION)
+        self._rows = self._standardize(features)
+
+    @classmethod
+    def fit(
+        cls, features: NDArray[np.float16], ratings: NDArray[np.float32], folds: Sequence[int], config: RidgeConfig
+    ) -> KernelRidge:
+        """Learns from rated photos.
+
+        Args:
+            features: (m, f), as the cache has them.
+            ratings: (m,), 0-1.
+            folds: (m,) of each photo; all the same: one regression, which sees them all.
+            config: ``width`` and ``penalty``.
+        """
+        fold_of = np.asarray(folds)
+        count = int(fold_of.max()) + 1
+        unfitted = cls(features, np.zeros((len(features), count), np.float32), (1.0, 0.0), config.width)
+        kernel = unfitted._compute_kernel(unfitted._rows)
+        mean = float(ratings.mean())
+        for fold in range(count):
+            rows = np.flatnonzero(fold_of != fold) if count > 1 else np.arange(len(features))
+            system = kernel[np.ix_(rows, rows)]
+            system[np.diag_indices_from(system)] += config.penalty
+            factor = cho_factor(system, lower=True, overwrite_a=True)
+            unfitted.coefficients[rows, fold] = cho_solve(factor, ratings[rows] - mean)
+        unseen = (kernel @ unfitted.coefficients)[np.arange(len(features)), fold_of]
+        slope = float(np.clip(np.polyfit(unseen, ratings - mean, 1)[0], *_SLOPES)) if count > 1 else 1.0
+        return cls(features, unfitted.coefficients, (slope, mean), config.width)
+
+    def predict(self, features: NDArray[Any]) -> NDArray[np.float32]:
+        """Ratings (n, folds), about 0-1, of photos by their features (n, f)."""
+        slope, intercept = self.scale
+        starts = range(0, len(features), _BATCH_SIZE)
+        parts = [
+            self._compute_kernel(self._standardize(features[start : start + _BATCH_SIZE])) @ self.coefficients
+            for start in starts
+        ]
+        return (slope * np.concatenate(parts) + intercept).astype(np.float32)
+
+    def save(self, path: Path) -> None:
+        """Writes a ``.npz``."""
+        np.savez(path, features=self.features, coefficients=self.coefficients, scale=self.scale, width=self.width)
+
+    @classmethod
+    def load(cls, path: Path) -> KernelRidge:
+        """Reads what :meth:`save` wrote.
+
+        Raises:
+            OSError, ValueError, KeyError: it is missing or something else.
+        """
+        with np.load(path) as archive:
+            slope, intercept = archive["scale"].tolist()
+            return cls(archive["features"], archive["coefficients"], (slope, intercept), float(archive["width"]))
+
+    def _standardize(self, features: NDArray[Any]) -> NDArray[np.float32]:
+        return (take_signed_root(features) - self._mean) / self._deviation
+
+    def _compute_kernel(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Of standardised features (n, f) with those that it rests on: (n, m)."""
+        count = rows.shape[1]
+        squares, own = (np.einsum("nf,nf->n", each, each) / count for each in (rows, self._rows))
+        distances = np.maximum(squares[:, np.newaxis] + own - (2.0 / count) * (rows @ self._rows.T), 0.0)
+        kernel: NDArray[np.float32] = np.exp(-0.5 * self.width * distances).astype(np.float32)
+        return kernel
