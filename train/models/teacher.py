@@ -1,4 +1,5 @@
-"""The teacher: statistics of its backbones' stages, and heads that read them. Keras 3, on any of its backends."""
+"""The teacher: statistics of its backbones' stages, and heads and regressions that read them. Keras 3, on any of its
+backends."""
 
 from __future__ import annotations
 
@@ -135,8 +136,9 @@ class Teacher:
                 shares[:, row] = [folds / len(answers) * (part.fold == fold) for part in self.parts]
         outputs = {name: np.einsum("fn,fn...->n...", shares, [each[name] for each in answers]) for name in answers[0]}
         if self.ridges:
-            judges = groups or [None] * len(features), is_rated if is_rated is not None else [True] * len(features)
-            outputs["quality"] = self._hear_ridges(outputs["quality"], features, *judges)
+            all_groups = groups or [None] * len(features)
+            all_rated = np.ones(len(features), dtype=bool) if is_rated is None else is_rated
+            outputs["quality"] = self._hear_ridges(outputs["quality"], features, all_groups, all_rated)
         return outputs
 
     def _hear_ridges(
@@ -144,7 +146,7 @@ class Teacher:
         quality: NDArray[np.float32],
         features: NDArray[Any],
         groups: Sequence[str | None],
-        is_rated: Sequence[bool] | NDArray[np.bool_],
+        is_rated: NDArray[np.bool_],
     ) -> NDArray[np.float32]:
         """The heads' ``quality`` (n,) and the regressions' together; arguments as for :meth:`predict_features`."""
         config = self.config
