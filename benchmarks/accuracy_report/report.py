@@ -22,6 +22,7 @@ from benchmarks.accuracy_report.page import build_page
 from benchmarks.accuracy_report.photos import ScoredPhoto
 from benchmarks.accuracy_report.robustness_sections import (
     build_culprits,
+    build_false_alarms,
     build_false_blur,
     build_invariance,
     build_ladders,
@@ -76,6 +77,7 @@ def _build(report: Mapping[str, Any], scored: Sequence[ScoredPhoto]) -> str:
         build_fidelity(report["fidelity"]),
         build_ladders(report["ladders"], labels, subject),
         build_culprits(report["ladders"], labels, subject),
+        build_false_alarms(report["false_alarms"], labels, subject),
         build_false_blur(report["false_blur"], labels, subject, thumbnails),
         build_invariance(report["invariance"], labels),
         build_worst(report["worst"], thumbnails, labels[subject]),

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.accuracy_report.drawings import draw_curves
+from benchmarks.accuracy_report.false_alarms import ALL_SOURCES
 from benchmarks.accuracy_report.page import Markup, build_table, escape, format_number, format_share, shade
 from edge_runtime.contract import ATTRIBUTE_NAMES
 
-__all__ = ["build_culprits", "build_false_blur", "build_invariance", "build_ladders"]
+__all__ = ["build_culprits", "build_false_alarms", "build_false_blur", "build_invariance", "build_ladders"]
 
 
 def build_ladders(found: Mapping[str, Any], labels: Mapping[str, str], subject: str) -> str:
@@ -70,6 +71,31 @@ def build_culprits(found: Mapping[str, Any], labels: Mapping[str, str], subject:
         parts.append(f"<h3>{escape(labels[subject])}: {title}</h3>")
         parts.append(build_table(("kind", "photos", "right", *ATTRIBUTE_NAMES), rows))
     return f"<section>{''.join(parts)}</section>"
+
+
+def build_false_alarms(found: Mapping[str, Any], labels: Mapping[str, str], subject: str) -> str:
+    """All photos for every model, and the subject source by source."""
+    headers = ("photos", *ATTRIBUTE_NAMES, "any")
+
+    def build_cells(entry: Mapping[str, Any]) -> list[str]:
+        shares = [*(entry["shares"][name] for name in ATTRIBUTE_NAMES), entry["any_share"]]
+        return [str(entry["photos"]), *(shade(format_share(each), _stress(each), is_good=False) for each in shares)]
+
+    summary = [
+        (labels[key], *build_cells(entry))
+        for key, entries in found["models"].items()
+        for entry in entries
+        if entry["source"] == ALL_SOURCES
+    ]
+    rows = [
+        (entry["source"], *build_cells(entry)) for entry in found["models"][subject] if entry["source"] != ALL_SOURCES
+    ]
+    return (
+        "<section><h2>False alarms</h2><p>Flawless photos, none smaller than the view, to which the policy "
+        f"{escape(found['policy'])} gives a reason of an attribute all the same. Composition: of products on white "
+        f"that are framed well.</p>{build_table(('model', *headers), summary, 'all sources together')}"
+        f"<h3>{escape(labels[subject])}, source by source</h3>{build_table(('source', *headers), rows)}</section>"
+    )
 
 
 def build_false_blur(

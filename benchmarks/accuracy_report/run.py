@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from benchmarks.accuracy import load_part, thin_out
 from benchmarks.accuracy_report.calibration import compare_models, compare_with_teacher, measure_calibration
+from benchmarks.accuracy_report.false_alarms import measure_false_alarms, measure_false_blur
 from benchmarks.accuracy_report.goals import collect_goals
 from benchmarks.accuracy_report.invariance import measure_invariance
 from benchmarks.accuracy_report.ladders import measure_ladders
 from benchmarks.accuracy_report.photos import DEFAULT_TRAINING, ScoredPhoto, find_clean, open_models, score_photos
-from benchmarks.accuracy_report.products import measure_false_blur
 from benchmarks.accuracy_report.report import write_report
 from benchmarks.accuracy_report.slices import compute_agreement
 from benchmarks.environment import collect_environment, compute_sha256, describe_files, read_timestamp
@@ -56,6 +56,7 @@ class AccuracyOptions:
         resamples: of each bootstrap.
         photos_per_test: photos for each kind of fault, and for the tests of invariance.
         training: the config whose ``[samples]`` say which photos are taken for flawless.
+        clean_sources: further sources whose photos are.
         is_forced: overwrite earlier results.
     """
 
@@ -71,6 +72,7 @@ class AccuracyOptions:
     resamples: int = 1000
     photos_per_test: int = 60
     training: Path = DEFAULT_TRAINING
+    clean_sources: tuple[str, ...] = ()
     is_forced: bool = False
 
 
@@ -82,13 +84,17 @@ def run_accuracy(
     A model that is absent or fails says so in its note, a photo that cannot be decoded is listed; the rest goes on.
 
     Raises:
-        UsageError: results exist already, an option is impossible, no model opens, or no rated photo is left.
+        UsageError: results exist already, an option is impossible, no model opens, no rated photo is left, or no photo
+            is of one of ``clean_sources``.
         ManifestError: a manifest is faulty.
     """
     _check(options)
     seed = choose_split_seed(options.artifact, options.seed)
     rows = _build_rows(options, seed)
     photos = load_part(options.data, options.part, seed)
+    unknown = sorted(set(options.clean_sources) - {photo.source for photo in photos})
+    if unknown:
+        raise UsageError(f"no photo of part {options.part!r} is of the source {', '.join(unknown)}")
     rated = thin_out([photo for photo in photos if photo.mos is not None], options.limit)
     others = thin_out([photo for photo in photos if photo.mos is None], options.limit)
     if not rated:
@@ -170,7 +176,7 @@ def _measure(
     if teacher is not None:
         points = {"teacher": teacher[is_rated], **points}
     samples = _load_samples(options.training)
-    clean = find_clean(scored, samples.clean_from_mos, samples.clean_sources)
+    clean = find_clean(scored, samples.clean_from_mos, (*samples.clean_sources, *options.clean_sources))
     agreement = compute_agreement(rated, points, options.resamples)
     fidelity: dict[str, Any] | None = None
     if "float" in scorers and "int8" in scorers:
@@ -188,6 +194,7 @@ def _measure(
         if teacher is None
         else compare_with_teacher(scored, teacher, list(scorers), options.resamples),
         "ladders": measure_ladders(clean, scorers, options.photos_per_test),
+        "false_alarms": measure_false_alarms(clean, list(scorers), scorers[subject].contract.view, policy),
         "false_blur": measure_false_blur(clean, list(scorers), scorers[subject].contract.view, policy),
         "invariance": measure_invariance(scored, scorers, options.photos_per_test),
         "worst": _find_worst(rated, subject),

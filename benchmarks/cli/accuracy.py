@@ -53,6 +53,14 @@ def add_command(commands: Any) -> None:
         default=AccuracyOptions.training,
         help="config whose [samples] say which photos are flawless",
     )
+    add(
+        "--clean-source",
+        dest="clean_sources",
+        action="append",
+        default=[],
+        metavar="SOURCE",
+        help="its photos are flawless, too",
+    )
 
 
 def _run(parsed: argparse.Namespace) -> int:

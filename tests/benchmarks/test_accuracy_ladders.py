@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.accuracy_report.false_alarms import measure_false_alarms, measure_false_blur
 from benchmarks.accuracy_report.ladders import measure_ladders
 from benchmarks.accuracy_report.photos import CleanPhoto, ScoredPhoto, find_clean
-from benchmarks.accuracy_report.products import measure_false_blur
 from edge_runtime import Score
 from edge_runtime.contract import ViewSpec
 from edge_runtime.gate import load_policy
@@ -125,3 +125,35 @@ def test_false_alarms_are_the_sharp_products_called_blurred(
     assert (
         measure_false_blur(clean[3:], ("int8",), ViewSpec(320, 320), load_policy())["models"]["int8"]["share"] is None
     )
+
+
+def test_false_alarms_of_every_attribute_are_counted_source_by_source(
+    product_photo: Photo, build_score: Callable[..., Score]
+) -> None:
+    def build(source: str, is_framed: bool = True, size: tuple[int, int] = (640, 640), **points: float) -> CleanPhoto:
+        photo = Photo(f"{source}{points}", product_photo.path, None, "", "", source, "", source=source)
+        return CleanPhoto(ScoredPhoto(photo, {"int8": build_score(80.0, size=size, **points)}, 0.0), True, is_framed)
+
+    clean = [
+        build("a"),
+        build("a", exposure=10.0),
+        build("a", exposure=10.0, color=10.0),
+        build("a", is_framed=False, composition=10.0),
+        build("b", composition=10.0),
+        build("b", size=(200, 640), sharpness=10.0),
+    ]
+    found = measure_false_alarms(clean, ("int8",), ViewSpec(320, 320), load_policy())["models"]["int8"]
+    by_source = {entry["source"]: entry for entry in found}
+    assert [entry["source"] for entry in found] == ["all", "a", "b"]
+    assert {name: entry["photos"] for name, entry in by_source.items()} == {"all": 5, "a": 4, "b": 1}
+    assert by_source["a"]["shares"] == {
+        "sharpness": 0.0,
+        "noise": 0.0,
+        "exposure": 0.5,
+        "color": 0.25,
+        "composition": 0.0,
+    }
+    assert by_source["a"]["any_share"] == 0.5 and by_source["b"]["any_share"] == 1.0
+    assert by_source["all"]["shares"]["composition"] == pytest.approx(1 / 4), "of four that are framed well"
+    nothing = measure_false_alarms(clean[-1:], ("int8",), ViewSpec(320, 320), load_policy())["models"]["int8"]
+    assert nothing[0]["any_share"] is None and nothing[0]["shares"]["exposure"] is None

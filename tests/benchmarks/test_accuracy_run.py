@@ -70,6 +70,7 @@ def test_everything_is_measured_and_what_cannot_be_is_said(
     assert kinds["overexposed"]["quality_rises_share"] == 1.0
     assert report["ladders"]["photos"]["composition"] == 1, "the product on white"
     assert report["false_blur"]["photos"] == 1
+    assert report["false_alarms"]["models"]["int8"][0]["source"] == "all"
     goals = {goal["name"]: goal for goal in report["goals"]}
     assert goals["sharp products on white called blurred"]["is_met"] is None, "one photo decides nothing"
     assert goals["SRCC, all rated photos"]["is_met"] is True
@@ -89,7 +90,16 @@ def test_the_page_stands_alone(manifest: Path, brightness_artifact: Path, tmp_pa
     assert page.count("data:image/jpeg") >= 20, "thumbnails"
     assert "a &amp; &lt;b&gt;" in page and "<b>" not in page.split("</title>")[0]
     assert "data:image" not in (out / "accuracy.json").read_text(encoding="utf-8"), "no photo in the JSON"
-    for title in ("Agreement", "Calibration", "int8 against float", "Ladders", "Culprits", "Invariance", "20 worst"):
+    for title in (
+        "Agreement",
+        "Calibration",
+        "int8 against float",
+        "Ladders",
+        "Culprits",
+        "False alarms",
+        "Invariance",
+        "20 worst",
+    ):
         assert title in page
 
 
@@ -133,3 +143,12 @@ def test_an_earlier_page_is_not_overwritten(manifest: Path, tmp_path: Path, caps
     assert main(_arguments(manifest, tmp_path, tmp_path)) == 2
     assert "--force" in capsys.readouterr().err
     assert (tmp_path / "accuracy.html").read_text(encoding="utf-8") == "earlier"
+
+
+@pytest.mark.needs_tensorflow
+def test_a_clean_source_without_a_photo_is_a_typing_error(
+    manifest: Path, brightness_artifact: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = _arguments(manifest, brightness_artifact, tmp_path / "out", "--clean-source", "Shoop")
+    assert main(arguments) == 2
+    assert "no photo of part 'validation' is of the source Shoop" in capsys.readouterr().err
