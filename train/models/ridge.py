@@ -49,6 +49,7 @@ class KernelRidge:
         self._mean = roots.mean(axis=0)
         self._deviation = np.maximum(roots.std(axis=0), MIN_DEVIATION)
         self._rows = self._standardize(features)
+        self._squares = _mean_squares(self._rows)
 
     @classmethod
     def fit(
@@ -64,18 +65,19 @@ class KernelRidge:
         """
         fold_of = np.asarray(folds)
         count = int(fold_of.max()) + 1
-        unfitted = cls(features, np.zeros((len(features), count), np.float32), (1.0, 0.0), config.width)
-        kernel = unfitted._compute_kernel(unfitted._rows)
         mean = float(ratings.mean())
+        ridge = cls(features, np.zeros((len(features), count), np.float32), (1.0, mean), config.width)
+        kernel = ridge._compute_kernel(ridge._rows)
         for fold in range(count):
             rows = np.flatnonzero(fold_of != fold) if count > 1 else np.arange(len(features))
             system = kernel[np.ix_(rows, rows)]
             system[np.diag_indices_from(system)] += config.penalty
             factor = cho_factor(system, lower=True, overwrite_a=True)
-            unfitted.coefficients[rows, fold] = cho_solve(factor, ratings[rows] - mean)
-        unseen = (kernel @ unfitted.coefficients)[np.arange(len(features)), fold_of]
-        slope = float(np.clip(np.polyfit(unseen, ratings - mean, 1)[0], *_SLOPES)) if count > 1 else 1.0
-        return cls(features, unfitted.coefficients, (slope, mean), config.width)
+            ridge.coefficients[rows, fold] = cho_solve(factor, ratings[rows] - mean)
+        if count > 1:
+            unseen = (kernel @ ridge.coefficients)[np.arange(len(features)), fold_of]
+            ridge.scale = float(np.clip(np.polyfit(unseen, ratings - mean, 1)[0], *_SLOPES)), mean
+        return ridge
 
     def predict(self, features: NDArray[Any]) -> NDArray[np.float32]:
         """Ratings (n, folds), about 0-1, of photos by their features (n, f)."""
@@ -108,7 +110,12 @@ class KernelRidge:
     def _compute_kernel(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Of standardised features (n, f) with those that it rests on: (n, m)."""
         count = rows.shape[1]
-        squares, own = (np.einsum("nf,nf->n", each, each) / count for each in (rows, self._rows))
-        distances = np.maximum(squares[:, np.newaxis] + own - (2.0 / count) * (rows @ self._rows.T), 0.0)
+        products = (2.0 / count) * (rows @ self._rows.T)
+        distances = np.maximum(_mean_squares(rows)[:, np.newaxis] + self._squares - products, 0.0)
         kernel: NDArray[np.float32] = np.exp(-0.5 * self.width * distances).astype(np.float32)
         return kernel
+
+
+def _mean_squares(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    squares: NDArray[np.float32] = np.einsum("nf,nf->n", rows, rows) / rows.shape[1]
+    return squares
