@@ -62,6 +62,7 @@ def _run_label(arguments: argparse.Namespace) -> None:
         arguments.out,
         view_size_px=arguments.view_size,
         answers=arguments.answers,
+        otherwise=arguments.otherwise,
         weights=arguments.weights,
         clean_sources=arguments.clean_source,
         force=arguments.force,
@@ -187,6 +188,9 @@ def _build_parser() -> argparse.ArgumentParser:
     judge = label.add_mutually_exclusive_group(required=True)
     judge.add_argument("--teacher", type=Path, help="artifact of fit-teacher")
     judge.add_argument("--answers", type=Path, metavar="NPZ", help="what it said before: answers.npz of its labels")
+    label.add_argument(
+        "--otherwise", type=Path, metavar="TFLITE", help="an exported float model, to judge what --answers lack"
+    )
     _add_data(label)
     _add_out(label)
     label.add_argument(

@@ -229,7 +229,7 @@ def test_of_a_clean_source_every_fault_is_known_also_to_the_answers(chain: Chain
     np.testing.assert_allclose(again.targets["attributes"], clean.targets["attributes"], atol=0.01)
     with pytest.raises(UsageError, match="no photo is of the source shoop;"):
         label(chain.teacher, [manifest], tmp_path / "typo", view_size_px=32, clean_sources=["shoop"])
-    with pytest.raises(UsageError, match="says itself which sources were clean"):
+    with pytest.raises(UsageError, match="says itself whether shop was clean"):
         kept = tmp_path / "clean" / "answers.npz"
         label(None, [manifest], tmp_path / "both", view_size_px=32, answers=kept, clean_sources=["shop"])
 

@@ -32,7 +32,7 @@ class Answers:
         keys: (n,) the samples' names.
         outputs: ``quality`` (n,), ``attributes`` (n, 5), ``category`` and ``style`` probabilities (n, labels).
         known: attributes (n, 5) known of the samples themselves, NaN where unknown.
-        hints: (n, count); see ``train.hints``.
+        hints: (n, count); see ``train.hints``. NaN where a model answered that has none.
     """
 
     config: TeacherConfig
@@ -46,6 +46,21 @@ class Answers:
         """The photos that the samples show, as their manifests call them."""
         return frozenset(key.partition("|")[0] for key in self.keys.tolist())
 
+    def find_missing(self, samples: Sequence[Sample]) -> list[Sample]:
+        """Those of ``samples`` that the teacher was not asked about."""
+        known = set(self.keys.tolist())
+        return [sample for sample in samples if sample.key not in known]
+
+    def extend(self, others: Answers) -> Answers:
+        """These answers, then ``others``, under this config."""
+        return Answers(
+            self.config,
+            np.concatenate([self.keys, others.keys]),
+            {name: np.concatenate([values, others.outputs[name]]) for name, values in self.outputs.items()},
+            np.concatenate([self.known, others.known]),
+            np.concatenate([self.hints, others.hints]),
+        )
+
     def select(self, samples: Sequence[Sample]) -> Answers:
         """Those of ``samples``, in their order.
 
@@ -53,11 +68,11 @@ class Answers:
             UsageError: the teacher was not asked about some of them.
         """
         place = {key: index for index, key in enumerate(self.keys.tolist())}
-        missing = [sample.key for sample in samples if sample.key not in place]
-        if missing:
+        if missing := self.find_missing(samples):
             raise UsageError(
-                f"the teacher's answers lack {len(missing)} of {len(samples)} views (first: {missing[0]}): pass the "
-                "manifests they were made with, or ask the teacher itself with --teacher"
+                f"the teacher's answers lack {len(missing)} of {len(samples)} views (first: {missing[0].key}): pass "
+                "the manifests they were made with, ask the teacher itself with --teacher, or an exported model with "
+                "--otherwise"
             )
         rows = [place[sample.key] for sample in samples]
         outputs = {name: values[rows] for name, values in self.outputs.items()}
@@ -69,7 +84,9 @@ class Answers:
         Of the backbones' weights it says the files' names, not where they lay.
         """
         backbones = tuple(replace(entry, weights=Path(entry.weights).name) for entry in self.config.backbones)
-        low, high = self.hints.min(axis=0), self.hints.max(axis=0)
+        is_hinted = ~np.isnan(self.hints).any(axis=1)
+        hints = self.hints[is_hinted]
+        low, high = hints.min(axis=0, initial=0.0), hints.max(axis=0, initial=0.0)  # there may be none
         spread = np.maximum(high - low, 1e-9)
         np.savez_compressed(
             path,
@@ -80,7 +97,8 @@ class Answers:
             known=self.known.astype(np.float16),
             category=np.round(self.outputs["category"] * _LEVELS).astype(np.uint8),
             style=np.round(self.outputs["style"] * _LEVELS).astype(np.uint8),
-            hints=np.round((self.hints - low) / spread * _LEVELS).astype(np.uint8),
+            hints=np.round((hints - low) / spread * _LEVELS).astype(np.uint8),
+            is_hinted=is_hinted,
             hints_low=low.astype(np.float32),
             hints_spread=spread.astype(np.float32),
         )
@@ -98,7 +116,9 @@ def load_answers(path: Path) -> Answers:
         config = parse_config(json.loads(str(arrays["config"])), TeacherConfig, str(path))
         probabilities = {name: arrays[name].astype(np.float32) / _LEVELS for name in ("category", "style")}
         judged = {name: arrays[name].astype(np.float32) for name in ("quality", "attributes")}
-        hints = arrays["hints"].astype(np.float32) / _LEVELS * arrays["hints_spread"] + arrays["hints_low"]
+        hints = np.full((len(arrays["keys"]), len(arrays["hints_low"])), np.nan, dtype=np.float32)
+        is_hinted = arrays.get("is_hinted", np.ones(len(hints), dtype=bool))  # an older file has a hint for each
+        hints[is_hinted] = arrays["hints"].astype(np.float32) / _LEVELS * arrays["hints_spread"] + arrays["hints_low"]
         return Answers(config, arrays["keys"], {**judged, **probabilities}, arrays["known"].astype(np.float32), hints)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise UsageError(f"{path}: this is no file of a teacher's answers that can be read: {error}") from error

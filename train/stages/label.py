@@ -27,6 +27,7 @@ from train.models.teacher import STAGE as TEACHER_STAGE
 from train.models.teacher import Teacher, load_teacher
 from train.progress import track
 from train.stages.answers import Answers, load_answers
+from train.stages.model_answers import judge_with_model
 from train.targets import collect_known, pack_targets
 
 __all__ = ["HINT_COUNT", "STAGE", "LabelledViews", "label", "load_labels"]
@@ -108,6 +109,7 @@ def label(
     *,
     view_size_px: int,
     answers: Path | None = None,
+    otherwise: Path | None = None,
     weights: Sequence[str] = (),
     clean_sources: Sequence[str] = (),
     force: bool = False,
@@ -122,9 +124,11 @@ def label(
         out: the artifact's folder. ``answers.npz`` in it can serve as ``answers`` another time.
         view_size_px: side of the student's views.
         answers: see above.
+        otherwise: an exported float model, which judges the views that ``answers`` lack. A model that goes on learning
+            keeps its own opinion of them, and learns what is known of them: faults, category, style.
         weights: where the backbones' weights lie now; see ``load_teacher``.
         clean_sources: further ``source``s whose photos are flawless as far as is known. Their degraded views have known
-            attributes, and there are more of them. ``answers`` say themselves which they were.
+            attributes, and there are more of them. ``answers`` say themselves which of theirs were.
         force: replace an artifact that is there.
 
     Raises:
@@ -135,8 +139,8 @@ def label(
     source = teacher_folder or answers
     if source is None or (teacher_folder and answers):
         raise UsageError("labels come from a teacher or from its answers: pass one of the two")
-    if answers and clean_sources:
-        raise UsageError(f"{answers} says itself which sources were clean: leave out --clean-source")
+    if otherwise and not answers:
+        raise UsageError("--otherwise judges what --answers lack: pass both")
     if source == teacher_folder:
         read_provenance(source, TEACHER_STAGE)
     settings = {
@@ -144,13 +148,17 @@ def label(
         "manifests": [str(p) for p in manifests],
         "view": view_size_px,
         "clean_sources": list(clean_sources),
+        "otherwise": None if otherwise is None else str(otherwise.resolve()),
     }
     photos = load_manifests(manifests)
     unknown = sorted(set(clean_sources) - {photo.source for photo in photos})
     if unknown:
         raise UsageError(f"no photo is of the source {', '.join(unknown)}; see the manifests' column source")
     work = open_artifact(out, settings, force=force)
-    config, judge = _open_teacher(source, weights, work) if source == teacher_folder else _open_answers(source)
+    if source == teacher_folder:
+        config, judge = _open_teacher(source, weights, work)
+    else:
+        config, judge = _open_answers(source, otherwise, clean_sources)
     config = _call_clean(config, clean_sources)
     split = assign_split(photos, config.split_seed)
     check_no_leak(photos, split)
@@ -201,9 +209,20 @@ def _call_clean(config: TeacherConfig, sources: Sequence[str]) -> TeacherConfig:
     return replace(config, samples=replace(config.samples, clean_sources=tuple(dict.fromkeys((*known, *sources)))))
 
 
-def _open_answers(path: Path) -> tuple[TeacherConfig, Judge]:
+def _open_answers(path: Path, otherwise: Path | None, clean_sources: Sequence[str]) -> tuple[TeacherConfig, Judge]:
     kept = load_answers(path)
-    return kept.config, kept.select
+    answered = kept.files
+
+    def judge(samples: Sequence[Sample]) -> Answers:
+        sources = {sample.photo.source for sample in samples if sample.photo.file in answered}
+        if called := ", ".join(sorted(sources.intersection(clean_sources))):
+            raise UsageError(f"{path} says itself whether {called} was clean: leave out its --clean-source")
+        missing = kept.find_missing(samples)
+        if otherwise is None or not missing:
+            return kept.select(samples)
+        return kept.extend(judge_with_model(otherwise, missing, kept.config, kept.hints.shape[1])).select(samples)
+
+    return kept.config, judge
 
 
 def _open_teacher(folder: Path, weights: Sequence[str], work: Path) -> tuple[TeacherConfig, Judge]:
