@@ -168,10 +168,15 @@ def read_split_seed(artifact: Path) -> int:
     """The seed of the split that the artifact's models were trained with: ``split_seed`` of its provenance, or 0.
 
     Raises:
-        UsageError: the provenance is there but cannot be read.
+        UsageError: the provenance is there but cannot be read, or there is no such artifact. On a split that was
+            guessed, models would be measured on what they have learnt.
     """
     path = (artifact if artifact.is_dir() else artifact.parent) / "provenance.json"
     if not path.is_file():
+        if not artifact.exists():
+            raise UsageError(
+                f"{artifact}: there is no such artifact, to tell the split's seed: pass another, or --seed"
+            )
         return 0
     try:
         return int(json.loads(path.read_text(encoding="utf-8")).get("split_seed", 0))

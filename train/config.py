@@ -183,11 +183,15 @@ class FitConfig:
 
 @dataclass(frozen=True)
 class RefitConfig:
-    """A student's heads trained further alone, on the statistics of its finished backbone; ``epochs`` 0: not at all."""
+    """A student's heads trained further alone, on the statistics of its finished backbone; ``epochs`` 0: not at all.
+
+    With ``holds_quality`` they learn everything but quality, for which the student's own answers before are the target.
+    """
 
     epochs: int = 0
     batch_size: int = 256
     learning_rate: float = 1e-3
+    holds_quality: bool = False
 
     def __post_init__(self) -> None:
         check_ranges(self, epochs=(0, math.inf), batch_size=(1, math.inf), learning_rate=(0, math.inf))

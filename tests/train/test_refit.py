@@ -64,6 +64,20 @@ def test_statistics_are_those_of_each_row(student: Any, labels: LabelledViews) -
     np.testing.assert_allclose(compute_statistics(statistics, labels, rows), expected, rtol=1e-4, atol=1e-5)
 
 
+def test_held_quality_stays_while_the_rest_is_learnt(student: Any, labels: LabelledViews, tmp_path: Path) -> None:
+    partners = labels.find_partners(labels.select_training(1.0, 0))
+    exposure = labels.targets["quality"][:, :1]  # of these pictures exposure is what quality is
+    targets = {**labels.targets, "attributes": np.tile(exposure, (1, 10))}
+    refit = RefitConfig(epochs=60, batch_size=16, learning_rate=0.01, holds_quality=True)
+    config = DistilConfig("s", loss=LossConfig(attributes=5.0), refit=refit)
+    views = labels.views.astype(np.float32)
+    before = student.predict(views, verbose=0)
+    refit_heads(student, replace(labels, targets=targets), np.array(sorted(partners)), partners, config, tmp_path)
+    after = student.predict(views, verbose=0)
+    assert np.abs(after["quality"] - before["quality"]).max() < 0.02  # people's ratings differ by up to 0.8
+    assert np.corrcoef(after["attributes"][:, 2], exposure.ravel())[0, 1] > 0.9
+
+
 def test_the_heads_learn_and_the_backbone_stays(student: Any, labels: LabelledViews, tmp_path: Path) -> None:
     partners = labels.find_partners(labels.select_training(1.0, 0))
     rows = np.array(sorted(partners))

