@@ -15,7 +15,14 @@ from typing import Any
 from edge_runtime.errors import RuntimeUnavailableError
 from edge_runtime.interpreter import select_runtime
 
-__all__ = ["collect_environment", "compute_sha256", "describe_files", "read_load_average", "read_timestamp"]
+__all__ = [
+    "collect_environment",
+    "compute_sha256",
+    "describe_files",
+    "read_cpu_vendor",
+    "read_load_average",
+    "read_timestamp",
+]
 
 PACKAGES = ("numpy", "pillow", "ai-edge-litert", "tflite-runtime", "tensorflow", "keras", "matplotlib")
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -70,14 +77,24 @@ def compute_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def read_cpu_vendor() -> str:
+    """Who made the processor, as x86 processors tell: "AuthenticAMD", "GenuineIntel"; empty where nothing tells."""
+    return _read_cpu_field("vendor_id")
+
+
 def _read_cpu_name() -> str:
+    return _read_cpu_field("model name", "Model", "Hardware") or platform.processor() or platform.machine()
+
+
+def _read_cpu_field(*names: str) -> str:
+    """The first field of /proc/cpuinfo that has one of the names, or nothing."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
         for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
             key, _, value = line.partition(":")
-            if key.strip() in ("model name", "Model", "Hardware"):
+            if key.strip() in names:
                 return value.strip()
-    return platform.processor() or platform.machine()
+    return ""
 
 
 def _read_system() -> str:

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from benchmarks.environment import read_cpu_vendor
 from edge_runtime.errors import PolicyError, UsageError
 from edge_runtime.gate.toml_table import TomlTable, parse_toml, read_toml_file
 
 __all__ = ["DEFAULT_BUDGETS", "Limit", "Reading", "State", "load_limits"]
 
 DEFAULT_BUDGETS = Path(__file__).parents[1] / "budgets.toml"
+
+_SIDES = ("at_least", "at_most")
+_VENDORS = ("AuthenticAMD", "GenuineIntel")
 
 State = Literal["met", "MISSED", "too noisy to tell", "cannot be told here"]
 
@@ -64,12 +68,14 @@ class Limit:
         return ", ".join(f"{word} {_format_limit(value)}" for word, value in sides if math.isfinite(value))
 
 
-def load_limits(path: Path, known: Collection[str]) -> list[Limit]:
+def load_limits(path: Path, known: Collection[str], vendor: str | None = None) -> list[Limit]:
     """Reads a file of budgets.
 
     Args:
-        path: TOML: a table for each figure, with ``at_most``, ``at_least`` or both.
+        path: TOML: a table for each figure, with ``at_most``, ``at_least`` or both. A table in it with the name of a
+            processor's vendor holds what is otherwise on such processors: "AuthenticAMD" or "GenuineIntel".
         known: names of figures that can be measured; those that the file leaves out are not.
+        vendor: of the processor; None: of this machine's.
 
     Raises:
         UsageError: it cannot be read, is not TOML, has no budget, or has an unknown key, whose nearest right name the
@@ -78,7 +84,8 @@ def load_limits(path: Path, known: Collection[str]) -> list[Limit]:
     try:
         top = parse_toml(read_toml_file(path, "file of budgets"), str(path))
         top.check_keys(known)
-        limits = [_read_limit(name, top.table(name)) for name in known if name in top]
+        here = read_cpu_vendor() if vendor is None else vendor
+        limits = [_read_limit(name, top.table(name), here) for name in known if name in top]
     except PolicyError as error:  # the reader's word for any fault in such a file
         raise UsageError(str(error)) from error
     if not limits:
@@ -86,16 +93,24 @@ def load_limits(path: Path, known: Collection[str]) -> list[Limit]:
     return limits
 
 
-def _read_limit(name: str, table: TomlTable) -> Limit:
-    sides = ("at_least", "at_most")
-    table.check_keys(sides)
-    values = {side: table.number(side, 0.0, math.inf, "") for side in sides if side in table}
+def _read_limit(name: str, table: TomlTable, vendor: str) -> Limit:
+    table.check_keys((*_SIDES, *_VENDORS))
+    values = _read_sides(table)
     if not values:
         raise table.fault("has no limit; add at_most, at_least or both")
+    for other in _VENDORS:
+        special = table.optional_table(other)
+        special.check_keys(_SIDES)
+        if other == vendor:
+            values |= _read_sides(special)
     limit = Limit(name, **values)
     if limit.at_least > limit.at_most:
         raise table.fault(f"asks for at least {limit.at_least:g} and at most {limit.at_most:g}; nothing is both")
     return limit
+
+
+def _read_sides(table: TomlTable) -> dict[str, float]:
+    return {side: table.number(side, 0.0, math.inf, "") for side in _SIDES if side in table}
 
 
 def _format_limit(value: float) -> str:

@@ -58,6 +58,10 @@ def test_the_files_in_the_repository_limit_every_figure(name: str) -> None:
         ("[file_bytes]", r"\[file_bytes\] has no limit; add at_most, at_least or both"),
         ("[file_bytes]\nat_most = '1 MB'", r"at_most is '1 MB'; write a number"),
         ("[file_bytes]\nat_most = 1\nat_least = 2", r"at least 2 and at most 1; nothing is both"),
+        ("[file_bytes]\nat_most = 1\nGenuineIntl.at_most = 2", r"unknown key 'GenuineIntl' .* mean 'GenuineIntel'\?"),
+        ("[file_bytes]\nat_most = 1\nGenuineIntel = 2", r"'GenuineIntel' is int, not a table"),
+        ("[file_bytes]\nat_most = 1\nAuthenticAMD.atmost = 2", r"unknown key 'atmost' .* mean 'at_most'\?"),
+        ("[file_bytes]\nGenuineIntel.at_most = 2", r"\[file_bytes\] has no limit"),
         ("file_bytes = 3", r"'file_bytes' is int, not a table; write it as \[file_bytes\]"),
         ("", r"has no budget; add one of: int8_over_float"),
         ("[file_bytes", r"not TOML"),
@@ -66,6 +70,13 @@ def test_the_files_in_the_repository_limit_every_figure(name: str) -> None:
 def test_faults_of_the_file_are_named(write_budgets: Callable[[str], Path], text: str, message: str) -> None:
     with pytest.raises(UsageError, match=rf"budgets\.toml: .*{message}"):
         load_limits(write_budgets(text), FIGURES)
+
+
+def test_a_vendor_has_limits_of_its_own(write_budgets: Callable[[str], Path]) -> None:
+    path = write_budgets("[file_bytes]\nat_least = 1\nat_most = 2\nGenuineIntel.at_most = 3")
+    limits = {vendor: load_limits(path, FIGURES, vendor)[0] for vendor in ("GenuineIntel", "AuthenticAMD", "")}
+    assert limits["GenuineIntel"] == Limit("file_bytes", 1, 3)
+    assert limits["AuthenticAMD"] == limits[""] == Limit("file_bytes", 1, 2)
 
 
 def test_a_missing_file_says_so(tmp_path: Path) -> None:
@@ -122,7 +133,7 @@ def test_budgets_that_are_met_pass(
     write_budgets: Callable[[str], Path], capsys: pytest.CaptureFixture[str], small_jpeg: None
 ) -> None:
     path = write_budgets(
-        "[verdict_over_decode]\nat_most = 3\n[file_bytes]\nat_most = 9e6\n[delegate_partitions]\nat_most = 9\n"
+        "[verdict_over_decode]\nat_most = 6\n[file_bytes]\nat_most = 9e6\n[delegate_partitions]\nat_most = 9\n"
         "[golden_photos]\nat_least = 1\n[golden_points]\nat_most = 2\n"
     )
     assert main(["budgets", "--budgets", str(path)]) == 0
@@ -145,7 +156,7 @@ def test_a_slow_scorer_is_missed(
         return swift(self, *photo)
 
     monkeypatch.setattr(PhotoScorer, "score", score)
-    path = write_budgets("[verdict_over_decode]\nat_most = 3\n[file_bytes]\nat_most = 9e6\n")
+    path = write_budgets("[verdict_over_decode]\nat_most = 6\n[file_bytes]\nat_most = 9e6\n")
     assert main(["budgets", "--budgets", str(path)]) == 1
     assert "1 MISSED, 1 met" in capsys.readouterr().out
 
