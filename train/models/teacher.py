@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from edge_runtime.errors import UsageError
 from edge_runtime.views import make_view
@@ -176,8 +177,8 @@ class Teacher:
         return {
             "quality": outputs["quality"][:, 0],
             "attributes": outputs["attributes"],
-            "category": _softmax(outputs["category"]),
-            "style": _softmax(outputs["style"]),
+            "category": softmax(outputs["category"], axis=1),
+            "style": softmax(outputs["style"], axis=1),
         }
 
     def save(self, folder: Path) -> None:
@@ -283,8 +284,3 @@ def _name_ridge(entry: BackboneConfig) -> str:
 def _keeps_backbone(config: BackboneConfig) -> bool:
     """Whether the artifact must hold the backbone: it was fine-tuned, or drawn at random."""
     return config.is_trainable or config.weights == "random"
-
-
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), dtype=np.float32)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from edge_runtime.contract import unpack_model
 from edge_runtime.errors import UsageError
@@ -53,22 +54,16 @@ def judge_with_model(path: Path, samples: Sequence[Sample], config: TeacherConfi
     for view, known in track(map_ahead(load, samples), "model", total=len(samples)):
         rows.append(interpreter.invoke(view))
         known_rows.append(known)
-    outputs = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+    outputs = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}  # labels as logits
     return Answers(
         config,
         np.array([sample.key for sample in samples]),
         {
             "quality": outputs["quality"].ravel(),
             "attributes": outputs["attributes"],
-            "category": _softmax(outputs["category"]),
-            "style": _softmax(outputs["style"]),
+            "category": softmax(outputs["category"], axis=1),
+            "style": softmax(outputs["style"], axis=1),
         },
         np.stack(known_rows),
         np.full((len(samples), hint_count), np.nan, dtype=np.float32),
     )
-
-
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Of each row; the model leaves that to the runtime."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
