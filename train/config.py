@@ -141,18 +141,22 @@ class RidgeConfig:
 
 @dataclass(frozen=True)
 class StudentConfig:
-    """The student's architecture; see ``train.models.student.StudentSpec``. ``weights`` as for the backbone."""
+    """The student's architecture; see ``train.models.student.StudentSpec``. ``weights`` as for the backbone.
+
+    With an ``expansion_share`` below 1 they are those of an exported student, of full width or as narrow as this one.
+    """
 
     variant: str = "small"
     input_size_px: int = 320
     alpha: float = 1.0
+    expansion_share: float = 1.0
     is_minimalistic: bool = False
     hidden_units: int = 96
     dropout: float = 0.2
     weights: str = "imagenet"
 
     def __post_init__(self) -> None:
-        check_ranges(self, alpha=(0.1, 4), hidden_units=(1, math.inf), dropout=(0, 0.99))
+        check_ranges(self, alpha=(0.1, 4), expansion_share=(0.1, 1), hidden_units=(1, math.inf), dropout=(0, 0.99))
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,13 @@ def round_channels(channels: float, divisor: int = 8) -> int:
 
 
 def build_backbone(
-    image: tf.Tensor, variant: Variant, *, alpha: float = 1.0, is_minimalistic: bool = False, is_deploy: bool = False
+    image: tf.Tensor,
+    variant: Variant,
+    *,
+    alpha: float = 1.0,
+    expansion_share: float = 1.0,
+    is_minimalistic: bool = False,
+    is_deploy: bool = False,
 ) -> Sequence[tf.Tensor]:
     """Adds the backbone behind ``image`` (batch, height, width, 3), values 0-255, sides multiples of 32.
 
@@ -132,13 +138,14 @@ def build_backbone(
         image: the Keras tensor to start from.
         variant: SMALL or LARGE.
         alpha: width multiplier.
+        expansion_share: of the channels between a block's two pointwise convolutions, how many are there, 0-1.
         is_minimalistic: no squeeze-excite, no swish, 3x3 kernels only.
         is_deploy: build the deploy form instead of the training form.
 
     Returns:
         The tapped blocks' outputs, then the last convolution's.
     """
-    builder = _Builder(is_minimalistic=is_minimalistic, is_deploy=is_deploy)
+    builder = _Builder(expansion_share, is_minimalistic=is_minimalistic, is_deploy=is_deploy)
     x, padding = image, "same"
     if not is_deploy:
         # Padded before scaling, as the deploy form's first convolution does, which takes 0-255 as they are.
@@ -157,6 +164,7 @@ def build_backbone(
 
 @dataclass
 class _Builder:
+    expansion_share: float
     is_minimalistic: bool
     is_deploy: bool
 
@@ -190,24 +198,25 @@ class _Builder:
         shortcut = x
         prefix = f"block{index}"
         kernel = 3 if self.is_minimalistic else block.kernel
+        expanded = round_channels(x.shape[-1] * block.expansion)
+        squeezed = round_channels(expanded / 4)  # the gate is cheap: it keeps its width
         if index:
-            expanded = round_channels(x.shape[-1] * block.expansion)
+            expanded = round_channels(expanded * self.expansion_share)
             x = self.convolve(x, expanded, 1, 1, f"{prefix}_expand", is_swish=block.is_swish, is_activated=True)
         x = self.convolve(
             x, None, kernel, block.stride, f"{prefix}_depthwise", is_swish=block.is_swish, is_activated=True
         )
         if block.has_se and not self.is_minimalistic:
-            x = self.add_squeeze_excite(x, prefix)
+            x = self.add_squeeze_excite(x, squeezed, prefix)
         x = self.convolve(x, filters, 1, 1, f"{prefix}_project")
         if block.stride == 1 and shortcut.shape[-1] == filters:
             x = layers.Add(name=f"{prefix}_add")([shortcut, x])
         return x
 
-    def add_squeeze_excite(self, x: tf.Tensor, prefix: str) -> tf.Tensor:
-        channels = x.shape[-1]
+    def add_squeeze_excite(self, x: tf.Tensor, squeezed: int, prefix: str) -> tf.Tensor:
         gate = layers.GlobalAveragePooling2D(keepdims=True, name=f"{prefix}_se_pool")(x)
-        gate = layers.Conv2D(round_channels(channels / 4), 1, name=f"{prefix}_se_reduce")(gate)
+        gate = layers.Conv2D(squeezed, 1, name=f"{prefix}_se_reduce")(gate)
         gate = layers.ReLU(name=f"{prefix}_se_relu")(gate)
-        gate = layers.Conv2D(channels, 1, name=f"{prefix}_se_expand")(gate)
+        gate = layers.Conv2D(x.shape[-1], 1, name=f"{prefix}_se_expand")(gate)
         gate = layers.Activation("sigmoid", name=f"{prefix}_se_gate")(gate)
         return layers.Multiply(name=f"{prefix}_se_mul")([x, gate])

@@ -33,6 +33,7 @@ _VARIANTS = {"small": SMALL, "large": LARGE}
 class StudentSpec:
     """What must be known to build a student again: its architecture, its view and the labels of its heads.
 
+    ``expansion_share`` is the share of a block's inner channels that is there (``train.models.narrowing``);
     ``hint_count`` is the length of the teacher's hints (``train.hints``) that the training form learns beside its task.
     """
 
@@ -41,6 +42,7 @@ class StudentSpec:
     category_labels: tuple[str, ...]
     style_labels: tuple[str, ...]
     alpha: float = 1.0
+    expansion_share: float = 1.0
     is_minimalistic: bool = False
     hidden_units: int = 96
     dropout: float = 0.2
@@ -81,6 +83,7 @@ def build_student(spec: StudentSpec, *, is_deploy: bool = False, l2: float = 0.0
         image,
         _VARIANTS[spec.variant],
         alpha=spec.alpha,
+        expansion_share=spec.expansion_share,
         is_minimalistic=spec.is_minimalistic,
         is_deploy=is_deploy,
     )

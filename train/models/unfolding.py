@@ -21,7 +21,7 @@ from edge_runtime.interpreter import select_runtime
 from train.models.mobilenet_v3 import INPUT_OFFSET, INPUT_SCALE
 from train.models.tflite_weights import let_through
 
-__all__ = ["load_exported_weights", "read_exported_weights"]
+__all__ = ["Pair", "fill_exported", "load_exported_weights", "read_exported_weights"]
 
 _FIRST = "Conv"
 _BATCH_SIZE = 32
@@ -40,7 +40,12 @@ def load_exported_weights(student: tf_keras.Model, path: Path, views: NDArray[np
     Raises:
         UsageError: the file is no such model.
     """
-    exported = read_exported_weights(path)
+    fill_exported(student, read_exported_weights(path), views, path)
+
+
+def fill_exported(student: tf_keras.Model, exported: Mapping[str, Pair], views: NDArray[np.uint8], path: Path) -> None:
+    """Fills a training-form student with kernels and biases by layer, normalisations folded in; ``path`` is whence
+    they come, for errors. Else as :func:`load_exported_weights`."""
     names = {layer.name for layer in student.layers}
     for layer in student.layers:
         if not isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D | layers.Dense) or layer.name == "hints":

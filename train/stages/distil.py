@@ -20,8 +20,8 @@ from train.evaluate import evaluate_quality
 from train.loop import fit
 from train.losses import build_losses
 from train.metrics import compute_srcc
+from train.models.narrowing import load_narrowed_weights
 from train.models.student import StudentSpec, build_student, load_backbone_weights
-from train.models.unfolding import load_exported_weights
 from train.stages.label import LabelledViews, load_labels
 from train.stages.refit import refit_heads
 
@@ -64,7 +64,7 @@ def distil(
     tf_keras.utils.set_random_seed(config.seed)
     spec = _build_spec(config, labels)
     student = build_student(spec, l2=config.fit.l2)
-    _start_from(student, config, weights, labels)
+    _start_from(student, spec, config, weights, labels)
     rated_rows, all_rows = labels.select_rated("train"), labels.select_training(config.crop_share, config.seed)
     partners = labels.find_partners(rated_rows if config.is_rated_only else all_rows)
     rows = labels.repeat(np.array(sorted(partners), dtype=np.intp), config.repeats)
@@ -140,6 +140,7 @@ def _build_spec(config: DistilConfig, labels: LabelledViews) -> StudentSpec:
         labels.category_labels,
         labels.style_labels,
         alpha=entry.alpha,
+        expansion_share=entry.expansion_share,
         is_minimalistic=entry.is_minimalistic,
         hidden_units=entry.hidden_units,
         dropout=entry.dropout,
@@ -147,11 +148,13 @@ def _build_spec(config: DistilConfig, labels: LabelledViews) -> StudentSpec:
     )
 
 
-def _start_from(student: tf_keras.Model, config: DistilConfig, weights: str | None, labels: LabelledViews) -> None:
+def _start_from(
+    student: tf_keras.Model, spec: StudentSpec, config: DistilConfig, weights: str | None, labels: LabelledViews
+) -> None:
     source = weights or config.student.weights
     if source.endswith(".tflite"):
         rows = np.random.default_rng(config.seed).permutation(labels.select_training(0.0, config.seed))
-        load_exported_weights(student, Path(source), labels.views[np.sort(rows[:_STATISTICS_VIEWS])])
+        load_narrowed_weights(student, spec, Path(source), labels.views[np.sort(rows[:_STATISTICS_VIEWS])])
         return
     if source == "random":
         return
@@ -165,6 +168,10 @@ def _start_from(student: tf_keras.Model, config: DistilConfig, weights: str | No
         load_backbone_weights(student, Path(source))
         return
     entry = config.student
+    if entry.expansion_share < 1:
+        raise UsageError(
+            "ImageNet weights fit a student of full width: train one, and start the narrower one from its float .tflite"
+        )
     name = "MobileNetV3Small" if entry.variant == "small" else "MobileNetV3Large"
     try:
         application = getattr(tf_keras.applications, name)(
