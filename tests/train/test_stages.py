@@ -291,6 +291,26 @@ def test_imagenet_weights_that_cannot_be_had_are_a_usage_error(
         distil(STUDENT, chain.labels, tmp_path / "s", weights="imagenet")
 
 
+def test_a_narrower_student_starts_from_an_exported_one(chain: Chain, tmp_path: Path) -> None:
+    from compress.convert import convert_float
+    from compress.folding import build_deploy_student
+
+    wide, spec = load_student(chain.student)
+    exported = tmp_path / "wide.tflite"
+    exported.write_bytes(convert_float(build_deploy_student(wide, spec)))
+    entry = replace(STUDENT.student, expansion_share=0.5)
+    config = replace(STUDENT, student=entry, fit=replace(STUDENT.fit, epochs=0), refit=replace(STUDENT.refit, epochs=0))
+    distil(config, chain.labels, tmp_path / "narrow", weights=str(exported))
+    narrow, narrow_spec = load_student(tmp_path / "narrow")
+    assert narrow_spec == replace(spec, expansion_share=0.5)
+    assert narrow.count_params() < 0.75 * wide.count_params()
+    views = np.asarray(load_labels(chain.labels).views[:16], dtype=np.float32)
+    expected, found = (np.ravel(student(views, training=False)["quality"]) for student in (wide, narrow))
+    assert np.abs(found - expected).mean() < 0.1
+    with pytest.raises(UsageError, match="fit a student of full width"):
+        distil(config, chain.labels, tmp_path / "imagenet", weights="imagenet")
+
+
 def test_too_few_rated_photos_are_found_before_the_work(chain: Chain, tmp_path: Path) -> None:
     lines = chain.manifest.read_text(encoding="utf-8").replace(",validation", ",train").splitlines()
     manifest = chain.manifest.with_name("no-validation.csv")
