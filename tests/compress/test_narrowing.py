@@ -69,6 +69,18 @@ def exported(randomize: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     return student, path
 
 
+@pytest.fixture(scope="module")
+def narrowed(
+    exported: tuple[Any, Path], calibration_views: np.ndarray, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Any, Path]:
+    _, path = exported
+    student = build_student(HALF)
+    load_narrowed_weights(student, HALF, path, calibration_views)
+    path = tmp_path_factory.mktemp("narrow") / "narrow.tflite"
+    path.write_bytes(convert_float(build_deploy_student(student, HALF)))
+    return student, path
+
+
 @pytest.mark.parametrize("is_minimalistic", [False, True])
 def test_a_narrower_student_has_fewer_inner_channels_and_as_many_outer_ones(is_minimalistic: bool) -> None:
     spec = replace(SPEC, is_minimalistic=is_minimalistic)
@@ -100,15 +112,10 @@ def test_it_answers_much_as_the_wide_one_did(exported: tuple[Any, Path], calibra
     assert errors[0] < errors[1] < 1, errors
 
 
-def test_one_that_is_as_narrow_comes_in_as_it_is(
-    exported: tuple[Any, Path], calibration_views: np.ndarray, tmp_path: Path
-) -> None:
-    _, path = exported
-    narrow = build_student(HALF)
-    load_narrowed_weights(narrow, HALF, path, calibration_views)
-    (tmp_path / "narrow.tflite").write_bytes(convert_float(build_deploy_student(narrow, HALF)))
+def test_one_that_is_as_narrow_comes_in_as_it_is(narrowed: tuple[Any, Path], calibration_views: np.ndarray) -> None:
+    narrow, path = narrowed
     again = build_student(HALF)
-    load_narrowed_weights(again, HALF, tmp_path / "narrow.tflite", calibration_views)
+    load_narrowed_weights(again, HALF, path, calibration_views)
     views = calibration_views.astype(np.float32)
     expected, found = narrow(views, training=False), again(views, training=False)
     for name in expected:
@@ -116,15 +123,11 @@ def test_one_that_is_as_narrow_comes_in_as_it_is(
 
 
 def test_another_width_or_variant_is_refused(
-    exported: tuple[Any, Path], calibration_views: np.ndarray, tmp_path: Path
+    exported: tuple[Any, Path], narrowed: tuple[Any, Path], calibration_views: np.ndarray
 ) -> None:
-    _, path = exported
-    narrow = build_student(HALF)
-    load_narrowed_weights(narrow, HALF, path, calibration_views)
-    (tmp_path / "narrow.tflite").write_bytes(convert_float(build_deploy_student(narrow, HALF)))
     other = replace(SPEC, expansion_share=0.75)
     with pytest.raises(UsageError, match=r"narrow\.tflite: layer block1_expand is"):
-        load_narrowed_weights(build_student(other), other, tmp_path / "narrow.tflite", calibration_views)
+        load_narrowed_weights(build_student(other), other, narrowed[1], calibration_views)
     large = replace(HALF, variant="large")
     with pytest.raises(UsageError, match=r"wide\.tflite: layer block1_expand is"):
-        load_narrowed_weights(build_student(large), large, path, calibration_views)
+        load_narrowed_weights(build_student(large), large, exported[1], calibration_views)
