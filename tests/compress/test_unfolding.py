@@ -17,7 +17,7 @@ from compress.convert import convert_float  # noqa: E402
 from compress.folding import build_deploy_student  # noqa: E402
 from edge_runtime.errors import UsageError  # noqa: E402
 from train.models.student import StudentSpec, build_student  # noqa: E402
-from train.models.unfolding import load_exported_weights, read_exported_weights  # noqa: E402
+from train.models.unfolding import fill_exported, read_exported_weights  # noqa: E402
 
 SPEC = StudentSpec("small", 64, ("a", "b", "c"), ("d", "e"), hidden_units=24, hint_count=8)
 
@@ -34,7 +34,7 @@ def exported(randomize: Callable[[Any], None], tmp_path: Path) -> tuple[Any, Pat
 def test_answers_are_those_of_the_exported_student(exported: tuple[Any, Path], calibration_views: np.ndarray) -> None:
     student, path = exported
     again = build_student(SPEC)
-    load_exported_weights(again, path, calibration_views)
+    fill_exported(again, read_exported_weights(path), calibration_views, path)
     views = calibration_views.astype(np.float32)
     expected, found = student(views, training=False), again(views, training=False)
     for name in ("quality", "attributes", "category", "style"):
@@ -48,7 +48,7 @@ def test_in_training_a_batch_is_judged_nearly_as_in_inference(
     """The point of the statistics: otherwise the first steps would have to learn the function anew."""
     _, path = exported
     again = build_student(replace(SPEC, dropout=0.0))
-    load_exported_weights(again, path, calibration_views)
+    fill_exported(again, read_exported_weights(path), calibration_views, path)
     views = calibration_views[:32].astype(np.float32)
     still, moved = again(views, training=False), again(views, training=True)
     spread = np.std(still["category"])
@@ -67,9 +67,13 @@ def test_another_architecture_or_no_model_is_refused(
 ) -> None:
     _, path = exported
     with pytest.raises(UsageError, match="layer category is"):
-        load_exported_weights(build_student(replace(SPEC, category_labels=("a",))), path, calibration_views)
+        fill_exported(
+            build_student(replace(SPEC, category_labels=("a",))), read_exported_weights(path), calibration_views, path
+        )
     with pytest.raises(UsageError, match="layer block1_expand is"):
-        load_exported_weights(build_student(replace(SPEC, variant="large")), path, calibration_views)
+        fill_exported(
+            build_student(replace(SPEC, variant="large")), read_exported_weights(path), calibration_views, path
+        )
     (tmp_path / "no.tflite").write_bytes(b"no model")
     with pytest.raises(UsageError, match="no model file that can be read"):
         read_exported_weights(tmp_path / "no.tflite")

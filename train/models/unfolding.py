@@ -21,7 +21,7 @@ from edge_runtime.interpreter import select_runtime
 from train.models.mobilenet_v3 import INPUT_OFFSET, INPUT_SCALE
 from train.models.tflite_weights import let_through
 
-__all__ = ["Pair", "fill_exported", "load_exported_weights", "read_exported_weights"]
+__all__ = ["Pair", "fill_exported", "read_exported_weights"]
 
 _FIRST = "Conv"
 _BATCH_SIZE = 32
@@ -29,23 +29,18 @@ _OPERATIONS = ("Conv2D", "depthwise", "MatMul")
 Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
-def load_exported_weights(student: tf_keras.Model, path: Path, views: NDArray[np.uint8]) -> None:
+def fill_exported(student: tf_keras.Model, exported: Mapping[str, Pair], views: NDArray[np.uint8], path: Path) -> None:
     """Fills a training-form student with the weights of an exported float one; hints, which no export has, stay.
 
     Args:
         student: from ``train.models.student.build_student``.
-        path: a float32 ``.tflite`` of the same architecture and labels.
+        exported: from :func:`read_exported_weights`, of the same architecture and labels.
         views: (n, height, width, 3) to measure the statistics on; a few hundred are enough.
+        path: the file that they come from, for errors.
 
     Raises:
-        UsageError: the file is no such model.
+        UsageError: the weights are another architecture's.
     """
-    fill_exported(student, read_exported_weights(path), views, path)
-
-
-def fill_exported(student: tf_keras.Model, exported: Mapping[str, Pair], views: NDArray[np.uint8], path: Path) -> None:
-    """Fills a training-form student with kernels and biases by layer, normalisations folded in; ``path`` is whence
-    they come, for errors. Else as :func:`load_exported_weights`."""
     names = {layer.name for layer in student.layers}
     for layer in student.layers:
         if not isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D | layers.Dense) or layer.name == "hints":
