@@ -2,6 +2,12 @@
 
 What it brings, said plainly: the file compresses better for download. It runs no faster, for XNNPACK's int8 kernels
 are dense, and the file on disk stays as large.
+
+Either the weights go in steps while the student is fine-tuned, or (no epochs) all at once, and those that stay make
+good what went: each row of a kernel is solved anew for the least change of the layer's output on real views (optimal
+brain surgeon, Hassibi and Stork 1992, a layer at a time, the weights that go chosen by magnitude). Nothing is trained
+then, so nothing is drawn away from the float student: without 15 % of these weights photogate-large 0.3.0 moved by 1.0
+points (99 % of 600 validation photos, one look), without making good by 3.9, by a short epoch of fine-tuning by 5.9.
 """
 
 from __future__ import annotations
@@ -12,14 +18,16 @@ from typing import Any
 import numpy as np
 import tensorflow_model_optimization as tfmot
 import tf_keras
+from numpy.typing import NDArray
 from tf_keras import layers
 
+from compress.moments import Moments, invert_moments, measure_moments, to_kernel, to_rows
 from compress.recipe import PruneConfig
 from train.config import FitConfig, LossConfig
 from train.loop import Validation, fit
 from train.losses import build_losses
 
-__all__ = ["compute_sparsity", "find_prunable", "prune_student"]
+__all__ = ["compensate_rows", "compute_sparsity", "find_prunable", "prune_at_once", "prune_student"]
 
 
 def find_prunable(student: tf_keras.Model, min_weights: int) -> list[str]:
@@ -55,7 +63,7 @@ def prune_student(
     Returns:
         A model of the same layers whose pruned kernels are ``config.final_sparsity`` zeros.
     """
-    prunable = set(find_prunable(student, config.min_weights))
+    prunable = find_prunable(student, config.min_weights)
     total = steps * config.epochs
     schedule = tfmot.sparsity.keras.PolynomialDecay(
         initial_sparsity=0.0,
@@ -65,17 +73,7 @@ def prune_student(
         frequency=max(1, total // 50),
     )
 
-    def wrap(layer: Any) -> Any:
-        if layer.name not in prunable:
-            return layer.__class__.from_config(layer.get_config())
-        clone = layer.__class__.from_config(layer.get_config())
-        return tfmot.sparsity.keras.prune_low_magnitude(clone, pruning_schedule=schedule)
-
-    wrapped = tf_keras.models.clone_model(student, clone_function=wrap)
-    for layer in student.layers:
-        twin = wrapped.get_layer(f"prune_low_magnitude_{layer.name}" if layer.name in prunable else layer.name)
-        target = twin.layer if layer.name in prunable else twin
-        target.set_weights(layer.get_weights())
+    wrapped = _wrap(student, prunable, schedule)
     fit_config = FitConfig(epochs=config.epochs, learning_rate=config.learning_rate, patience=config.epochs)
     # The last epoch counts, not the best: only there the sparsity is reached.
     callbacks = [tfmot.sparsity.keras.UpdatePruningStep()]
@@ -88,7 +86,71 @@ def prune_student(
     return pruned
 
 
+def prune_at_once(student: tf_keras.Model, config: PruneConfig, views: NDArray[np.uint8]) -> tf_keras.Model:
+    """A copy of a training-form ``student`` without its smallest weights, made good by the others, untrained.
+
+    Args:
+        student: is left as it is.
+        config: how far; ``epochs`` and what belongs to them is not looked at.
+        views: (n, height, width, 3), on which layers' inputs are measured.
+
+    Returns:
+        A model of the same layers whose pruned kernels are ``config.final_sparsity`` zeros.
+    """
+    names = find_prunable(student, config.min_weights)
+    schedule = tfmot.sparsity.keras.ConstantSparsity(config.final_sparsity, begin_step=0, frequency=1)
+    wrapped = _wrap(student, names, schedule)
+    pruned = tf_keras.models.clone_model(student)
+    pruned.set_weights(student.get_weights())
+    chosen = [pruned.get_layer(name) for name in names]
+    for layer, moments in zip(
+        chosen, measure_moments(student, [student.get_layer(n) for n in names], views), strict=True
+    ):
+        wrapper = wrapped.get_layer(f"prune_low_magnitude_{layer.name}")
+        wrapper.pruning_step.assign(0)
+        wrapper.pruning_obj.conditional_mask_update()
+        [(_, mask, _)] = wrapper.pruning_vars
+        kernel, *bias = layer.get_weights()
+        rows = compensate_rows(to_rows(layer, kernel), to_rows(layer, mask.numpy()) == 0, moments)
+        layer.set_weights([to_kernel(layer, rows, kernel.shape), *bias])
+    return pruned
+
+
+def compensate_rows(rows: NDArray[np.float32], gone: NDArray[np.bool_], moments: Moments) -> NDArray[np.float32]:
+    """Sets weights to zero and changes the others of their row so that its output changes least (mean square).
+
+    Args:
+        rows: (outputs, inputs), a kernel a row.
+        gone: (outputs, inputs), which weights go.
+        moments: second moments of the inputs, (inputs, inputs).
+    """
+    inverse = invert_moments(moments)
+    solved = rows.astype(np.float64)
+    for row, mask in zip(solved, gone, strict=True):
+        if mask.any():
+            row -= inverse[:, mask] @ np.linalg.solve(inverse[np.ix_(mask, mask)], row[mask])
+            row[mask] = 0.0
+    return solved.astype(np.float32)
+
+
 def compute_sparsity(model: tf_keras.Model, names: list[str]) -> float:
     """Share of zeros in the kernels of the layers ``names``."""
     kernels = [np.asarray(model.get_layer(name).get_weights()[0]).ravel() for name in names]
     return float(np.mean(np.concatenate(kernels) == 0)) if kernels else 0.0
+
+
+def _wrap(student: tf_keras.Model, prunable: list[str], schedule: Any) -> tf_keras.Model:
+    """A copy with tfmot's pruning wrapper around the layers ``prunable``."""
+
+    def wrap(layer: Any) -> Any:
+        clone = layer.__class__.from_config(layer.get_config())
+        if layer.name not in prunable:
+            return clone
+        return tfmot.sparsity.keras.prune_low_magnitude(clone, pruning_schedule=schedule)
+
+    wrapped = tf_keras.models.clone_model(student, clone_function=wrap)
+    for layer in student.layers:
+        is_wrapped = layer.name in prunable
+        twin = wrapped.get_layer(f"prune_low_magnitude_{layer.name}" if is_wrapped else layer.name)
+        (twin.layer if is_wrapped else twin).set_weights(layer.get_weights())
+    return wrapped

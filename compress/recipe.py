@@ -16,7 +16,7 @@ METHODS = ("ptq", "qat", "best")
 
 @dataclass(frozen=True)
 class PruneConfig:
-    """Magnitude pruning while fine-tuning; ``final_sparsity`` 0 leaves it out.
+    """Magnitude pruning while fine-tuning, or at once where ``epochs`` is 0; ``final_sparsity`` 0 leaves it out.
 
     Only pointwise convolutions of at least ``min_weights`` weights are pruned. They hold 38 % of the small student's
     weights; the gates, which hold 45 %, stay whole, and so do the depthwise filters: of nine weights each one counts.
@@ -34,7 +34,7 @@ class PruneConfig:
             self,
             final_sparsity=(0, 0.99),
             min_weights=(0, math.inf),
-            epochs=(1, math.inf),
+            epochs=(0, math.inf),
             learning_rate=(0, math.inf),
             epoch_samples=(0, math.inf),
             ramp_share=(0, 1),

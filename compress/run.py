@@ -20,7 +20,7 @@ from compress.equalize import equalize_squeeze_excite
 from compress.files import MODEL_ENDINGS
 from compress.folding import build_deploy_student
 from compress.hidden import expose_hidden
-from compress.prune import compute_sparsity, find_prunable, prune_student
+from compress.prune import compute_sparsity, find_prunable, prune_at_once, prune_student
 from compress.qat import fine_tune_quantized, wrap_for_qat
 from compress.recipe import Recipe
 from compress.rounding import round_kernels
@@ -113,8 +113,8 @@ def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | No
     loss = replace(config.loss, teacher_share=recipe.float_share, quality_partners=0.0, hints=0.0)
     job = _Job(recipe, spec, loss, labelled, work)
 
-    pruned, sparsity = _prune(job, student)
     calibration_views = job.draw_calibration_views()
+    pruned, sparsity = _prune(job, student, calibration_views)
     deploy = build_deploy_student(pruned, spec)
     equalized = equalize_squeeze_excite(deploy, calibration_views)
     validation = job.labels.build_validation()
@@ -160,13 +160,15 @@ def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | No
     return out / f"{config.name}.tflite"
 
 
-def _prune(job: _Job, student: tf_keras.Model) -> tuple[tf_keras.Model, float]:
+def _prune(job: _Job, student: tf_keras.Model, views: NDArray[np.uint8]) -> tuple[tf_keras.Model, float]:
     config = job.recipe.prune
     if config.final_sparsity == 0:
         return student, 0.0
     names = find_prunable(student, config.min_weights)
     saved = job.work / "pruned.weights.h5"
-    if saved.exists():
+    if not config.epochs:
+        pruned = prune_at_once(student, config, views)
+    elif saved.exists():
         pruned = tf_keras.models.clone_model(expose_hidden(student))
         pruned.load_weights(str(saved))
     else:

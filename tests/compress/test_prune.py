@@ -12,7 +12,13 @@ import pytest
 pytest.importorskip("tensorflow_model_optimization")
 tf_keras = pytest.importorskip("tf_keras")
 
-from compress.prune import compute_sparsity, find_prunable, prune_student  # noqa: E402
+from compress.prune import (  # noqa: E402
+    compensate_rows,
+    compute_sparsity,
+    find_prunable,
+    prune_at_once,
+    prune_student,
+)
 from compress.recipe import PruneConfig  # noqa: E402
 from train.config import LossConfig  # noqa: E402
 from train.loop import Validation  # noqa: E402
@@ -101,3 +107,60 @@ def test_an_interrupted_run_resumes_and_still_reaches_its_sparsity(lesson: Any, 
     pruned = prune_student(*given, interrupted, LossConfig(), tmp_path)
     assert len(seen) == 4, "one whole epoch, one that was cut short, and two after resuming"
     assert compute_sparsity(pruned, find_prunable(student, config.min_weights)) == pytest.approx(0.5, abs=0.01)
+
+
+def draw_rows(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Kernels a row each, which of their weights go, and inputs that say much of each other."""
+    rng = np.random.default_rng(seed)
+    inputs = rng.normal(size=(400, 12)) @ rng.normal(size=(12, 12)) + 1
+    return rng.normal(size=(6, 12)).astype(np.float32), rng.random((6, 12)) < 0.3, inputs
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_goes_is_made_good_as_damped_least_squares_would(seed: int) -> None:
+    rows, gone, inputs = draw_rows(seed)
+    moments = inputs.T @ inputs / len(inputs)
+    found = compensate_rows(rows, gone, moments)
+    assert (found[gone] == 0).all()
+    ridge = np.sqrt(0.01 * len(inputs) * np.trace(moments) / 12) * np.eye(12)
+    stacked = np.concatenate([inputs, ridge])
+    for row, mask, new in zip(rows, gone, found, strict=True):
+        best = np.linalg.lstsq(stacked[:, ~mask], stacked @ row, rcond=None)[0]
+        np.testing.assert_allclose(new[~mask], best, atol=1e-4)
+    plain, made_good = (np.square(inputs @ (new - rows).T).mean() for new in (np.where(gone, 0, rows), found))
+    assert made_good < 0.5 * plain
+
+
+def test_rows_that_lose_nothing_stay_and_inputs_never_seen_do_no_harm() -> None:
+    rows, gone, inputs = draw_rows(8)
+    gone[2] = False
+    found = compensate_rows(rows, gone, inputs.T @ inputs / len(inputs))
+    np.testing.assert_array_equal(found[2], rows[2])
+    silent = compensate_rows(rows, gone, np.zeros((12, 12)))
+    np.testing.assert_allclose(silent, np.where(gone, 0, rows), atol=1e-6)
+
+
+def test_pruned_at_once_a_student_answers_nearer_to_before_than_with_plain_zeros(
+    small_student: Any, natural_views: np.ndarray
+) -> None:
+    before = [weight.copy() for weight in small_student.get_weights()]
+    config = replace(CONFIG, final_sparsity=0.3, epochs=0)
+    pruned = prune_at_once(small_student, config, natural_views)
+    plain = tf_keras.models.clone_model(small_student)
+    plain.set_weights(small_student.get_weights())
+    names = find_prunable(small_student, config.min_weights)
+    for name in names:
+        old, new = (model.get_layer(name).get_weights()[0] for model in (small_student, pruned))
+        assert compute_sparsity(pruned, [name]) == pytest.approx(0.3, abs=0.01), name
+        assert np.abs(old[new == 0]).max() <= np.abs(old[new != 0]).min(), f"{name}: the smallest go"
+        plain.get_layer(name).set_weights([np.where(new == 0, 0, old), *plain.get_layer(name).get_weights()[1:]])
+    for layer in small_student.layers:
+        if layer.name not in names:
+            for old, new in zip(layer.get_weights(), pruned.get_layer(layer.name).get_weights(), strict=True):
+                np.testing.assert_array_equal(old, new)
+    for now, then in zip(small_student.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+    views = natural_views.astype(np.float32)
+    answers = [np.asarray(model(views, training=False)["quality"]) for model in (small_student, pruned, plain)]
+    moved = [np.abs(values - answers[0]).mean() for values in answers[1:]]
+    assert 0 < moved[0] < 0.6 * moved[1]
