@@ -91,6 +91,10 @@ class Baseline:
             self.quality += scene_weight * (quality - self.quality)
             self.quality = max(self.quality, learnt["quality"] - MAX_QUALITY_LOSS)
 
+    def replace_quality(self, quality: float | None) -> None:
+        """Says what is usual by another model's judgement; None if that is not known yet."""
+        self.quality = self.learnt["quality"] = quality
+
     def _follow_color(self, now: Measurement, light_weight: float, scene_weight: float) -> None:
         """What all blocks have in common is the light's, and has a bound; what each has of its own is the goods'."""
         difference = now.chroma - self.chroma

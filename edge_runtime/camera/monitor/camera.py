@@ -136,6 +136,7 @@ class CameraMonitor:
         now_ms = self.now_ms or 0
         kept = {kind: state.to_dict(now_ms) for kind, state in self.states.items()}
         return {
+            "model": self._name_model(),
             "size": None if self._size is None else list(self._size),
             "open": {kind: entry for kind, entry in kept.items() if entry is not None},
             "regions": {region.config.name: region.to_dict(now_ms) for region in self.regions},
@@ -167,8 +168,16 @@ class CameraMonitor:
                     region.restore(regions[region.config.name], now_ms)
                 if self._relearns:
                     region.relearn()
+            if kept.get("model") != self._name_model():
+                logger.info("camera %s: another model than before; which quality is usual is learnt anew", self.name)
+                for region in self.regions:
+                    region.relearn_quality()
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             logger.warning("camera %s: what was kept of it cannot be read (%s); it is learnt anew", self.name, error)
+
+    def _name_model(self) -> str:
+        contract = self._scorer.contract
+        return f"{contract.name} {contract.version} {contract.tflite_sha256}"
 
     def _follow_signal(
         self, is_lost: bool, was_lost: bool, is_gap: bool, before_ms: int | None, now_ms: int

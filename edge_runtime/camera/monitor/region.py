@@ -92,6 +92,8 @@ class RegionMonitor:
         if self.baseline is None:
             self._learn(now, motion, quality, timestamp_ms)
         elif not signals.is_busy:
+            if self.baseline.quality is None and quality is not None:
+                self._learn_quality(now, motion, quality, timestamp_ms)
             self._follow(now, elapsed_ms)
 
     def skip(self) -> None:
@@ -110,6 +112,12 @@ class RegionMonitor:
     def relearn(self) -> None:
         """Forgets what is usual, for example since the shelf was built anew, and learns again."""
         self.baseline = None
+        self._learner = Learner(self._monitor.baseline.learn_s)
+
+    def relearn_quality(self) -> None:
+        """Forgets which quality is usual, since another model judges it now; the rest stays."""
+        if self.baseline is not None:
+            self.baseline.replace_quality(None)
         self._learner = Learner(self._monitor.baseline.learn_s)
 
     def to_dict(self, now_ms: int) -> dict[str, Any]:
@@ -179,6 +187,18 @@ class RegionMonitor:
         self.unfit = find_unfit(now)
         if self.unfit is None:
             self.baseline = self._learner.add(now, motion, quality, timestamp_ms)
+            if self.baseline is not None:  # another may be needed, if nothing could be scored
+                self._learner = Learner(self._monitor.baseline.learn_s)
+
+    def _learn_quality(self, now: Measurement, motion: NDArray[np.bool_], quality: float, timestamp_ms: int) -> None:
+        # Low quality that the model before has told of cannot be told of any more, and must not keep this from ending.
+        stays = {kind for kind in self.states if kind != "low_quality" or self.config.min_quality}
+        if self.baseline is None or find_unfit(now) is not None or any(map(self._is_suspected, stays)):
+            return
+        learnt = self._learner.add(now, motion, quality, timestamp_ms)
+        if learnt is not None:
+            self.baseline.replace_quality(learnt.quality)
+            self._learner = Learner(self._monitor.baseline.learn_s)
 
     def _follow(self, now: Measurement, elapsed_ms: int) -> None:
         # A fault that begins must not become what is usual.

@@ -20,10 +20,11 @@ Spoil = Callable[[np.ndarray], np.ndarray]
 class StubScorer:
     """Answers ``quality``, or raises it if it is an exception; counts its calls."""
 
-    contract: Any = SimpleNamespace(view=ViewSpec(width_px=320, height_px=320))
-
     def __init__(self, quality: Any = 70.0) -> None:
         self.quality = quality
+        self.contract: Any = SimpleNamespace(
+            view=ViewSpec(width_px=320, height_px=320), name="stub", version="1.0.0", tflite_sha256="ab" * 32
+        )
         self.calls = 0
 
     def score(self, photo: Any, color_order: str = "rgb") -> Any:

@@ -225,3 +225,52 @@ def test_without_a_folder_nothing_is_written(
     assert camera.watch(8, defocus)[0].evidence is None
     camera.monitor.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def make_other_model(stub: Any, quality: float) -> Any:
+    other = type(stub)(quality)
+    other.contract.version, other.contract.tflite_sha256 = "2.0.0", "cd" * 32
+    return other
+
+
+def test_another_model_learns_anew_which_quality_is_usual_and_nothing_else(
+    camera: Any, kept: MonitorConfig, stub: Any
+) -> None:
+    camera.monitor = Monitor(kept, stub)
+    camera.watch(15)
+    other = make_other_model(stub, 40.0)  # 30 points lower, and nothing is wrong
+    restart(camera, kept, other)
+    assert [event.kind for event in camera.watch(8, defocus)] == ["blurred"], "focus is held against what was learnt"
+    assert [event.state for event in camera.watch(40)] == ["closed"]
+    restart(camera, kept, other)
+    other.quality = 20.0
+    assert [event.kind for event in camera.watch(30)] == ["low_quality"], "40 points were usual"
+
+
+def test_the_same_model_goes_on_with_the_quality_that_was_usual(camera: Any, kept: MonitorConfig, stub: Any) -> None:
+    camera.monitor = Monitor(kept, stub)
+    camera.watch(15)
+    stub.quality = 40.0
+    restart(camera, kept, stub)
+    assert [event.kind for event in camera.watch(30)] == ["low_quality"]
+
+
+def test_low_quality_that_the_model_before_told_of_ends_with_what_the_new_one_learns(
+    camera: Any, kept: MonitorConfig, stub: Any
+) -> None:
+    camera.monitor = Monitor(kept, stub)
+    camera.watch(15)
+    stub.quality = 30.0
+    assert [event.kind for event in camera.watch(60)] == ["low_quality"]
+    restart(camera, kept, make_other_model(stub, 45.0))
+    assert [(event.kind, event.state) for event in camera.watch(60)] == [("low_quality", "closed")]
+
+
+def test_quality_that_could_not_be_told_at_first_is_learnt_later(camera: Any, config: MonitorConfig, stub: Any) -> None:
+    stub.quality = ValueError("no memory")
+    camera.monitor = Monitor(config, stub)
+    camera.watch(15)
+    stub.quality = 70.0
+    assert camera.watch(30) == []
+    stub.quality = 30.0
+    assert [event.kind for event in camera.watch(60)] == ["low_quality"]
