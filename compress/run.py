@@ -53,18 +53,21 @@ class _Job:
     labels: LabelledViews
     work: Path
 
-    def build_data(self, student: tf_keras.Model, sample_count: int) -> tuple[Any, int, LossConfig]:
+    def build_data(self, student: tf_keras.Model, epoch_samples: int, epochs: int) -> tuple[Any, int, LossConfig]:
         """Training batches with the float ``student`` in the teacher's place, how many an epoch has, and their loss.
 
-        ``sample_count`` views (0: all) are drawn once, and not augmented: the answers belong to the very views.
+        ``epoch_samples`` views (0: all) belong to an epoch, other ones to each as far as there are any: what has been
+        matched on the same views again and again is nearer to float there than elsewhere. They are not augmented, for
+        the answers belong to the very views.
         """
-        teacher = expose_hidden(student)
+        folded = expose_hidden(build_deploy_student(student, self.spec))
+        teacher = tf.function(lambda batch: folded(batch, training=False))
         rows = np.random.default_rng(self.recipe.seed).permutation(np.flatnonzero(self.labels.sides == "train"))
-        rows = np.sort(rows[: sample_count or len(rows)])
+        rows = np.sort(rows[: epochs * epoch_samples or len(rows)])
         views = self.labels.views
-        answers: dict[str, list[NDArray[np.float32]]] = {name: [] for name in teacher.output}
+        answers: dict[str, list[NDArray[np.float32]]] = {name: [] for name in folded.output}
         for start in track(range(0, len(rows), _BATCH_SIZE), "float student's answers"):
-            outputs = teacher(views[rows[start : start + _BATCH_SIZE]].astype(np.float32), training=False)
+            outputs = teacher(views[rows[start : start + _BATCH_SIZE]].astype(np.float32))
             for name, values in outputs.items():
                 answers[name].append(np.asarray(tf.nn.softmax(values) if name in ("category", "style") else values))
         hidden = np.concatenate(answers.pop("hints"))
@@ -76,7 +79,7 @@ class _Job:
         loss = replace(self.loss, hints=self.recipe.hidden / max(float(hidden.var(axis=0).mean()), 1e-6))
         size = min(self.recipe.batch_size, len(rows))
         data = build_pipeline(views, targets, rows, size, self.recipe.seed, is_augmented=False)
-        return data, max(1, len(rows) // size), loss
+        return data, max(1, (epoch_samples or len(rows)) // size), loss
 
     def draw_calibration_views(self) -> NDArray[np.uint8]:
         """Views of the training part, degraded ones among them, for the ranges of activations."""
@@ -172,7 +175,7 @@ def _prune(job: _Job, student: tf_keras.Model, views: NDArray[np.uint8]) -> tupl
         pruned = tf_keras.models.clone_model(expose_hidden(student))
         pruned.load_weights(str(saved))
     else:
-        data, steps, loss = job.build_data(student, config.epoch_samples)
+        data, steps, loss = job.build_data(student, config.epoch_samples, config.epochs)
         folder = job.work / "prune"
         folder.mkdir(exist_ok=True)
         validation = job.labels.build_validation()
@@ -194,7 +197,7 @@ def _quantize(job: _Job, student: tf_keras.Model, deploy: tf_keras.Model, views:
     if config.method in ("ptq", "best"):
         models["ptq"] = convert_int8(wrapped, views)
     if config.method in ("qat", "best"):
-        data, steps, loss = job.build_data(student, config.epoch_samples)
+        data, steps, loss = job.build_data(student, config.epoch_samples, config.epochs)
         folder = job.work / "qat"
         folder.mkdir(exist_ok=True)
         fit_config = FitConfig(epochs=config.epochs, learning_rate=config.learning_rate)
