@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import tensorflow as tf
 import tf_keras
 from numpy.typing import NDArray
 
@@ -20,6 +18,7 @@ from compress.equalize import equalize_squeeze_excite
 from compress.files import MODEL_ENDINGS
 from compress.folding import build_deploy_student
 from compress.hidden import expose_hidden
+from compress.job import Job
 from compress.prune import compute_sparsity, find_prunable, prune_at_once, prune_student
 from compress.qat import fine_tune_quantized, wrap_for_qat
 from compress.recipe import Recipe
@@ -27,65 +26,16 @@ from compress.rounding import round_kernels
 from edge_runtime.contract import ViewSpec, pack_model
 from edge_runtime.interpreter import Interpreter
 from train.artifact import compute_digests, finish_artifact, open_artifact, read_provenance, write_json
-from train.config import DistilConfig, FitConfig, LossConfig
+from train.config import DistilConfig, FitConfig
 from train.config_reader import load_config, parse_config
-from train.data.pipeline import build_pipeline
 from train.loop import Validation
-from train.models.student import StudentSpec
-from train.progress import track
 from train.stages.distil import load_student
-from train.stages.label import LabelledViews, load_labels
+from train.stages.label import load_labels
 
 __all__ = ["STAGE", "run"]
 
 STAGE = "compressed"
 _TIE_SRCC = 0.001
-_BATCH_SIZE = 32
-
-
-@dataclass(frozen=True)
-class _Job:
-    """What every step of one run needs."""
-
-    recipe: Recipe
-    spec: StudentSpec
-    loss: LossConfig
-    labels: LabelledViews
-    work: Path
-
-    def build_data(self, student: tf_keras.Model, epoch_samples: int, epochs: int) -> tuple[Any, int, LossConfig]:
-        """Training batches with the float ``student`` in the teacher's place, how many an epoch has, and their loss.
-
-        ``epoch_samples`` views (0: all) belong to an epoch, other ones to each as far as there are any: what has been
-        matched on the same views again and again is nearer to float there than elsewhere. They are not augmented, for
-        the answers belong to the very views.
-        """
-        folded = expose_hidden(build_deploy_student(student, self.spec))
-        teacher = tf.function(lambda batch: folded(batch, training=False))
-        rows = np.random.default_rng(self.recipe.seed).permutation(np.flatnonzero(self.labels.sides == "train"))
-        rows = np.sort(rows[: epochs * epoch_samples or len(rows)])
-        views = self.labels.views
-        answers: dict[str, list[NDArray[np.float32]]] = {name: [] for name in folded.output}
-        for start in track(range(0, len(rows), _BATCH_SIZE), "float student's answers"):
-            outputs = teacher(views[rows[start : start + _BATCH_SIZE]].astype(np.float32))
-            for name, values in outputs.items():
-                answers[name].append(np.asarray(tf.nn.softmax(values) if name in ("category", "style") else values))
-        hidden = np.concatenate(answers.pop("hints"))
-        targets = {"hints": np.full((len(views), hidden.shape[1]), np.nan, dtype=np.float32)}
-        targets["hints"][rows] = hidden
-        for name, values in answers.items():
-            targets[name] = np.array(self.labels.targets[name])
-            targets[name][rows, targets[name].shape[1] // 2 :] = np.concatenate(values)  # behind what is known
-        loss = replace(self.loss, hints=self.recipe.hidden / max(float(hidden.var(axis=0).mean()), 1e-6))
-        size = min(self.recipe.batch_size, len(rows))
-        data = build_pipeline(views, targets, rows, size, self.recipe.seed, is_augmented=False)
-        return data, max(1, (epoch_samples or len(rows)) // size), loss
-
-    def draw_calibration_views(self) -> NDArray[np.uint8]:
-        """Views of the training part, degraded ones among them, for the ranges of activations."""
-        rows = np.flatnonzero(self.labels.sides == "train")
-        drawn = np.random.default_rng(self.recipe.seed).permutation(rows)[: self.recipe.quantize.calibration_views]
-        return np.asarray(self.labels.views[np.sort(drawn)])
 
 
 def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | None = None, force: bool = False) -> Path:
@@ -114,7 +64,7 @@ def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | No
     tf_keras.utils.set_random_seed(recipe.seed)
     labelled = load_labels(labels or Path(provenance["labels"]))
     loss = replace(config.loss, teacher_share=recipe.float_share, quality_partners=0.0, hints=0.0)
-    job = _Job(recipe, spec, loss, labelled, work)
+    job = Job(recipe, spec, loss, labelled, work)
 
     calibration_views = job.draw_calibration_views()
     pruned, sparsity = _prune(job, student, calibration_views)
@@ -163,7 +113,7 @@ def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | No
     return out / f"{config.name}.tflite"
 
 
-def _prune(job: _Job, student: tf_keras.Model, views: NDArray[np.uint8]) -> tuple[tf_keras.Model, float]:
+def _prune(job: Job, student: tf_keras.Model, views: NDArray[np.uint8]) -> tuple[tf_keras.Model, float]:
     config = job.recipe.prune
     if config.final_sparsity == 0:
         return student, 0.0
@@ -186,7 +136,7 @@ def _prune(job: _Job, student: tf_keras.Model, views: NDArray[np.uint8]) -> tupl
     return pruned, compute_sparsity(pruned, names)
 
 
-def _quantize(job: _Job, student: tf_keras.Model, deploy: tf_keras.Model, views: NDArray[np.uint8]) -> dict[str, bytes]:
+def _quantize(job: Job, student: tf_keras.Model, deploy: tf_keras.Model, views: NDArray[np.uint8]) -> dict[str, bytes]:
     """Int8 flatbuffers by the methods the recipe asks for: "ptq", "qat" or both."""
     config = job.recipe.quantize
     rounded = tf_keras.models.clone_model(deploy)

@@ -12,8 +12,8 @@ import pytest
 pytest.importorskip("tensorflow_model_optimization")
 
 from compress.hidden import expose_hidden
+from compress.job import Job
 from compress.recipe import Recipe
-from compress.run import _Job
 from train.config import LossConfig
 
 LEARNT = 36
@@ -21,12 +21,12 @@ SIZES = {"quality": 1, "attributes": 5, "category": 2, "style": 3}
 
 
 @pytest.fixture
-def job(small_spec: Any, natural_views: np.ndarray, tmp_path: Path) -> _Job:
+def job(small_spec: Any, natural_views: np.ndarray, tmp_path: Path) -> Job:
     """Batches of four out of 36 training views, of which nothing is known; six more are kept apart."""
     targets = {name: np.full((len(natural_views), 2 * size), np.nan, np.float32) for name, size in SIZES.items()}
     sides = np.array(["train"] * LEARNT + ["validation"] * (len(natural_views) - LEARNT))
     labels: Any = SimpleNamespace(views=natural_views, targets=targets, sides=sides)
-    return _Job(Recipe("test", batch_size=4), small_spec, LossConfig(), labels, tmp_path)
+    return Job(Recipe("test", batch_size=4), small_spec, LossConfig(), labels, tmp_path)
 
 
 def find_rows(views: np.ndarray, data: Any, batches: int) -> tuple[list[int], list[dict[str, np.ndarray]]]:
@@ -43,7 +43,7 @@ def find_rows(views: np.ndarray, data: Any, batches: int) -> tuple[list[int], li
     ("epoch_samples", "epochs", "steps", "distinct"), [(12, 3, 3, 36), (12, 2, 3, 24), (24, 4, 6, 36), (0, 2, 9, 36)]
 )
 def test_each_epoch_has_views_of_its_own_as_far_as_there_are_any(
-    job: _Job, small_student: Any, epoch_samples: int, epochs: int, steps: int, distinct: int
+    job: Job, small_student: Any, epoch_samples: int, epochs: int, steps: int, distinct: int
 ) -> None:
     data, found, _ = job.build_data(small_student, epoch_samples, epochs)
     assert found == steps
@@ -51,7 +51,7 @@ def test_each_epoch_has_views_of_its_own_as_far_as_there_are_any(
     assert len(set(rows)) == distinct and max(rows) < LEARNT, "all of them once, none of the validation part"
 
 
-def test_the_targets_are_what_the_float_student_says_of_these_very_views(job: _Job, small_student: Any) -> None:
+def test_the_targets_are_what_the_float_student_says_of_these_very_views(job: Job, small_student: Any) -> None:
     data, _, _ = job.build_data(small_student, 0, 1)
     rows, batches = find_rows(job.labels.views, data, 3)
     views = job.labels.views[rows].astype(np.float32)
