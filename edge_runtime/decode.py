@@ -22,7 +22,16 @@ from edge_runtime.contract import ViewSpec
 from edge_runtime.errors import DecodeError, InputError
 from edge_runtime.formats import PhotoFormat, open_with_plugin, sniff_format
 
-__all__ = ["MAX_PIXELS", "MIN_SIDE_PX", "DecodedPhoto", "decode", "decode_image", "decode_photo"]
+__all__ = [
+    "MAX_PIXELS",
+    "MIN_SIDE_PX",
+    "TRANSPOSITIONS",
+    "DecodedPhoto",
+    "decode",
+    "decode_image",
+    "decode_photo",
+    "read_orientation",
+]
 
 MAX_PIXELS = 200_000_000  # the largest phone sensors deliver 16,320 x 12,240 pixels = 199.8 million
 MIN_SIDE_PX = 16  # below this nothing can be said about sharpness, noise or framing
@@ -199,7 +208,7 @@ def _translate(error: Exception, name: str, title: str) -> DecodeError:
 
 def _canonical(image: Image.Image, size: tuple[int, int], name: str) -> DecodedPhoto:
     """RGB and upright; ``size`` is the stored picture's full (width, height), before EXIF turns it."""
-    orientation = _read_orientation(image)
+    orientation = read_orientation(image)
     try:
         picture = _to_rgb(image, name)
         box = _find_box(picture.size, size, orientation)
@@ -227,7 +236,7 @@ def _find_box(reduced: tuple[int, int], full: tuple[int, int], orientation: int)
     return left, top, left + right, top + bottom
 
 
-def _read_orientation(image: Image.Image) -> int:
+def read_orientation(image: Image.Image) -> int:
     """EXIF orientation 1-8; 1 when absent or unreadable, for broken metadata is no reason to refuse a good picture."""
     try:
         value: Any = image.getexif().get(ORIENTATION_TAG, 1)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from edge_runtime.enhance.exif import PREFIX, patch_exif
-from edge_runtime.enhance.source import Source
+from edge_runtime.enhance.source import SUB_DIRECTORIES, Source
 from edge_runtime.errors import UsageError
 from edge_runtime.formats import PhotoFormat
 
@@ -76,8 +76,9 @@ def encode_fixed(
         else:
             settings["exif"] = PREFIX + exif.removeprefix(PREFIX)
     if source.xmp is not None:
-        if output_format is PhotoFormat.TIFF:
-            settings["tiffinfo"] = {XMP_TAG: source.xmp}
+        if output_format is PhotoFormat.TIFF:  # Pillow takes tags of one place alone
+            settings["exif"] = settings.get("exif") or Image.Exif()
+            settings["exif"][XMP_TAG] = source.xmp
         elif output_format is PhotoFormat.PNG:
             settings["pnginfo"] = PngImagePlugin.PngInfo()
             settings["pnginfo"].add_itxt("XML:com.adobe.xmp", source.xmp.decode("utf-8", "replace"))
@@ -91,12 +92,12 @@ def encode_fixed(
         settings |= {"quality": JPEG_QUALITY, "subsampling": 0, "optimize": True}
     elif output_format is PhotoFormat.WEBP:
         settings |= {"lossless": True} if source.is_lossless else {"quality": WEBP_QUALITY}
-    elif output_format is PhotoFormat.TIFF:
-        settings["compression"] = "tiff_adobe_deflate"
+    elif output_format is PhotoFormat.TIFF and not any(tag in settings.get("exif", ()) for tag in SUB_DIRECTORIES):
+        settings["compression"] = "tiff_adobe_deflate"  # by libtiff, which Pillow cannot hand directories to
     stream = io.BytesIO()
     try:
         image.save(stream, output_format.key, **{key: value for key, value in settings.items() if value is not None})
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
         text = " ".join(str(error).split()) or type(error).__name__
         raise UsageError(
             f"cannot write {image.width} x {image.height} pixels as {output_format.title}: {text}; choose another type"

@@ -85,7 +85,9 @@ def _find_inner_path(source: str, folders: Sequence[str]) -> Path:
     """The path below the innermost of the ``folders`` that holds it, or the bare name."""
     for folder in sorted(folders, key=len, reverse=True):
         try:
-            return Path(source).relative_to(folder)
+            inner = Path(source).relative_to(folder)
         except ValueError:
             continue
+        if ".." not in inner.parts:  # "../b.jpg" begins with the folder "." and lies outside
+            return inner
     return Path(Path(source).name)

@@ -70,7 +70,8 @@ def read_source(photo: Photo, color_order: str = "rgb") -> Source:
     if isinstance(photo, Image.Image):
         name = str(getattr(photo, "filename", "") or "image")
         pixels = np.asarray(decode_image(photo).image)
-        return _describe(photo, pixels, name, _find_format(photo.format), is_lossless=photo.format != "JPEG")
+        photo_format = _find_format(photo.format)
+        return _describe(photo, pixels, name, photo_format, is_lossless=photo_format is not PhotoFormat.JPEG)
     data, name = _read_bytes(photo)
     try:
         pixels = np.asarray(decode_photo(data).image)
@@ -149,7 +150,8 @@ def _read_exif(image: Image.Image) -> bytes | None:
 
 
 def _find_format(key: str | None) -> PhotoFormat | None:
-    return next((photo_format for photo_format in PhotoFormat if photo_format.key == key), None)
+    wanted = "JPEG" if key == "MPO" else key  # a JPEG with further pictures behind it, as phones write depth
+    return next((photo_format for photo_format in PhotoFormat if photo_format.key == wanted), None)
 
 
 def _is_lossless(photo_format: PhotoFormat, data: bytes) -> bool:

@@ -13,7 +13,7 @@ from threading import Lock
 from types import TracebackType
 from typing import Any
 
-from edge_runtime.errors import UsageError
+from edge_runtime.errors import InputError, UsageError
 from edge_runtime.feedback.correction import (
     LONGEST_TEXT,
     VERDICTS,
@@ -123,7 +123,7 @@ class FeedbackStore:
             The correction as it was stored.
 
         Raises:
-            InputError: the photo cannot be read.
+            InputError: the photo cannot be read, or its path is not UTF-8 text.
             UsageError: an impossible verdict, quality or text; the store cannot be written; or it is closed.
         """
         if verdict not in VERDICTS:
@@ -132,9 +132,11 @@ class FeedbackStore:
             raise UsageError(f"a quality of {quality:g} is not possible; pass 0 to 100")
         is_file = isinstance(photo, (str, os.PathLike))
         path = str(Path(photo).absolute()) if isinstance(photo, (str, os.PathLike)) else ""
-        for what, text in (("the photo's path", path), ("the note", note), ("the group", group)):
+        if not _is_plain(path):
+            raise InputError(f"the photo's path {path!a} is not UTF-8 text; rename the photo")
+        for what, text in (("the note", note), ("the group", group)):
             if not _is_plain(text):
-                raise UsageError(f"{what} {text!a} is not UTF-8 text; change it (for a path: rename the photo)")
+                raise UsageError(f"{what} {text!a} is not UTF-8 text; change it")
         for what, text in (("the note", note), ("the group", group)):
             if len(text) > LONGEST_TEXT:
                 raise UsageError(f"{what} has {len(text):,} characters, {LONGEST_TEXT:,} are possible; shorten it")

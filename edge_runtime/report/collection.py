@@ -47,7 +47,7 @@ class Collection:
         """
         self.figures = Figures()
         self.names: list[str] = []
-        self._thumbnails = 0
+        self._accepted: list[float] = []  # qualities below 0, of the worst accepted photos that have a thumbnail
         self.model: Mapping[str, str] = {}
         self._out = out
         self._most_thumbnails = most_thumbnails
@@ -72,10 +72,10 @@ class Collection:
                 file.close()
 
     def wants_thumbnail(self, record: Mapping[str, Any]) -> bool:
-        """Whether the photo may get a thumbnail: accepted ones only while there is room."""
-        if not self._most_thumbnails:
-            return False
-        return record["verdict"] != "accept" or self._thumbnails < self._most_thumbnails
+        """Whether the photo may get a thumbnail: an accepted one only if it is among the worst accepted so far."""
+        if not self._most_thumbnails or record["verdict"] != "accept":
+            return bool(self._most_thumbnails)
+        return len(self._accepted) < self._most_thumbnails or record["quality"] < -self._accepted[0]
 
     def add(self, record: Mapping[str, Any], jpeg: bytes | None) -> None:
         """Takes a photo that was judged.
@@ -104,7 +104,9 @@ class Collection:
         row = embed_json([name, folder, record["quality"], decision, *attributes, category, reasons])
         details = embed_json(self._build_details(record))
         self._jpeg_sizes.append(len(jpeg or b""))
-        self._thumbnails += jpeg is not None
+        if jpeg is not None and record["verdict"] == "accept":
+            push = heapq.heappush if len(self._accepted) < self._most_thumbnails else heapq.heappushpop
+            push(self._accepted, -record["quality"])
         with say_os_errors(self._out):
             self._rows.write(row.encode() + b"\n")
             self._details.write(details.encode() + b"\n")

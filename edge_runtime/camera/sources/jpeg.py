@@ -8,7 +8,7 @@ import numpy as np
 from PIL import JpegImagePlugin
 
 from edge_runtime.camera.sources.capture import CorruptPictureError, Picture
-from edge_runtime.decode import MIN_SIDE_PX
+from edge_runtime.decode import MIN_SIDE_PX, TRANSPOSITIONS, read_orientation
 
 __all__ = ["MAX_FRAME_PIXELS", "decode_jpeg"]
 
@@ -16,7 +16,7 @@ MAX_FRAME_PIXELS = 40_000_000  # 8K UHD has 33 million; what announces more is d
 
 
 def decode_jpeg(data: bytes) -> Picture:
-    """Decodes a picture, to RGB or grey.
+    """Decodes a picture, to RGB or grey, upright if its EXIF says how.
 
     Raises:
         CorruptPictureError: it is cut off, damaged, or of an impossible size.
@@ -26,9 +26,11 @@ def decode_jpeg(data: bytes) -> Picture:
             width_px, height_px = image.size
             if width_px * height_px > MAX_FRAME_PIXELS or min(image.size) < MIN_SIDE_PX:
                 raise CorruptPictureError(f"a picture of {width_px} x {height_px} pixels, which no camera delivers")
-            if image.mode == "L":
-                return Picture(np.asarray(image), "gray")
-            return Picture(np.asarray(image if image.mode == "RGB" else image.convert("RGB")))
+            orientation = read_orientation(image)
+            picture = image if image.mode in ("L", "RGB") else image.convert("RGB")
+            if orientation in TRANSPOSITIONS:
+                picture = picture.transpose(TRANSPOSITIONS[orientation])
+            return Picture(np.asarray(picture), "gray" if picture.mode == "L" else "rgb")
     except CorruptPictureError:
         raise
     except Exception as error:  # the plugin raises nearly anything on damaged headers

@@ -97,7 +97,7 @@ class RecordedSource:
                         continue
                     return build_frame(self._capture.retrieve(), timestamp_ms, self._options.rotation)
                 except CorruptPictureError:
-                    self._corrupt += 1
+                    self._corrupt += not self._closed.is_set()  # closing cuts a picture off that is being read
                 except BaseException:
                     self._release()
                     if self._closed.is_set():

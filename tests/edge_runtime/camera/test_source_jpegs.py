@@ -7,7 +7,7 @@ import random
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from edge_runtime.camera.sources.capture import CorruptPictureError
 from edge_runtime.camera.sources.jpeg import decode_jpeg
@@ -110,3 +110,16 @@ def test_decoder_refuses_what_is_no_picture() -> None:
     for data in (jpeg[: len(jpeg) // 2], bytes(huge), b"\xff\xd8\xff\xd9", make_jpeg(1, (8, 8)), b""):
         with pytest.raises(CorruptPictureError):
             decode_jpeg(data)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_picture_stands_as_its_exif_says(orientation: int, mode: str) -> None:
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    data = make_jpeg(3, mode=mode, exif=tags)
+    with Image.open(io.BytesIO(data)) as image:
+        upright = ImageOps.exif_transpose(image)
+    picture = decode_jpeg(data)
+    assert picture.rotation == 0
+    np.testing.assert_array_equal(picture.pixels, np.asarray(upright))

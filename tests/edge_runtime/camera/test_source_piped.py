@@ -198,3 +198,17 @@ def test_as_a_process(package_environment: dict[str, str]) -> None:
         [sys.executable, "-c", code], input=data, env=package_environment, capture_output=True, check=True, timeout=120
     ).stdout
     assert output.decode().split() == ["64", "80", "1", "standard", "input"]
+
+
+def test_closing_in_the_middle_of_a_frame_damages_nothing() -> None:
+    options = SourceOptions(size=(320, 240), pixel_format="rgb")
+    frame_bytes = 320 * 240 * 3
+    with Writer(bytes(frame_bytes * 3 // 2), is_left_open=True) as writer:
+        capture = open_piped(options, writer.read_end)
+        source = RecordedSource("standard input", capture, options, is_stamped_on_arrival=True)
+        assert isinstance(next(iter(source)), Frame)
+        closing = threading.Timer(0.2, source.close)
+        closing.start()
+        assert list(source) == [], "the rest of the second frame never comes"
+        closing.join()
+        assert source.counts.corrupt == 0

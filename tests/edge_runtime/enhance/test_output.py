@@ -140,3 +140,9 @@ def test_format_of_a_file() -> None:
     for name in ("x.gif", "x"):
         with pytest.raises(UsageError, match="cannot write"):
             find_output_format(name)
+
+
+@pytest.mark.parametrize("folder", [".", "..", "a"])
+def test_what_lies_outside_a_folder_keeps_its_name_alone(folder: str, tmp_path: Path) -> None:
+    source = {".": "../more/b.jpg", "..": "../../more/b.jpg", "a": "a/../b.jpg"}[folder]
+    assert plan_outputs([source], [folder], tmp_path / "out") == {source: tmp_path / "out" / "b.jpg"}

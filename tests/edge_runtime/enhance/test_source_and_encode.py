@@ -182,3 +182,35 @@ def test_formats_that_cannot_be_written_become_others() -> None:
     assert choose_output_format(PhotoFormat.GIF) is PhotoFormat.PNG
     assert choose_output_format(PhotoFormat.HEIF) is PhotoFormat.JPEG
     assert choose_output_format(None) is PhotoFormat.PNG
+
+
+@pytest.mark.parametrize("directories", [(), (0x8769,), (0x8825,), (0x8769, 0x8825)])
+@pytest.mark.parametrize("xmp", [None, XMP])
+def test_a_tiff_keeps_what_cameras_write(
+    photo: Image.Image, tmp_path: Path, directories: tuple[int, ...], xmp: bytes | None
+) -> None:
+    values = {0x8769: {0x9003: "2026:11:29 08:00:00"}, 0x8825: {1: "N"}}
+    tags = Image.Exif()
+    tags[0x010F], tags[0x8298] = "Maker", "(c) me"
+    for directory in directories:
+        tags.get_ifd(directory).update(values[directory])
+    source = read_source(save(tmp_path / "photo.jpg", photo, exif=tags, **({"xmp": xmp} if xmp else {})))
+    encoded, notes = encode_fixed(source.pixels, source, PhotoFormat.TIFF)
+    assert notes == ()
+    with Image.open(io.BytesIO(encoded)) as image:
+        exif = image.getexif()
+        assert (exif[0x010F], exif[0x8298]) == ("Maker", "(c) me")
+        for directory in directories:
+            assert exif.get_ifd(directory).items() >= values[directory].items()
+        assert ("dc:title" in str(image.info.get("xmp"))) == bool(xmp)
+        np.testing.assert_array_equal(np.asarray(image), source.pixels)
+
+
+def test_a_jpeg_with_further_pictures_is_read_from_pillow_as_from_its_file(photo: Image.Image, tmp_path: Path) -> None:
+    path = save(tmp_path / "phone.jpg", photo, format="MPO", save_all=True, append_images=[photo.resize((80, 60))])
+    with Image.open(path) as image:
+        assert image.format == "MPO"
+        opened = read_source(image)
+    source = read_source(path)
+    assert (opened.format, opened.is_lossless) == (source.format, source.is_lossless) == (PhotoFormat.JPEG, False)
+    np.testing.assert_array_equal(opened.pixels, source.pixels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -51,6 +52,17 @@ def test_add_list_remove(run_command: Run, place: Path, photo: Path, scorer: Pho
     assert again.returncode == 2
     assert "no correction 1" in again.stderr
     assert run_command("feedback", "list", "--store", place, "--format", "jsonl").stdout == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are always text")
+def test_a_name_that_is_no_text_does_not_stop_the_others(run_command: Run, place: Path, photo: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(photo.parent) + b"/caf\xe9.jpg"))
+    odd.write_bytes(photo.read_bytes())
+    result = run_command("feedback", "add", odd, photo, "--store", place, "--verdict", "accept")
+    assert result.returncode == 1
+    assert "not UTF-8 text; rename the photo" in result.stdout + result.stderr
+    with FeedbackStore(place, must_exist=True) as store:
+        assert [correction.photo_path for correction in store.corrections()] == [str(photo)]
 
 
 def test_a_photo_that_fails_does_not_stop_the_others(run_command: Run, place: Path, photo: Path) -> None:

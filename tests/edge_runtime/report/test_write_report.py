@@ -170,6 +170,14 @@ def test_thumbnails_go_to_what_needs_a_look(gate: Gate, put: Put, out: Path, rea
         write_report(paths, gate, out, max_thumbnails=-1, force=True)
 
 
+def test_the_worst_accepted_photos_have_thumbnails_though_better_ones_came_first(
+    gate: Gate, put: Put, out: Path, read_page: ReadPage
+) -> None:
+    paths = put("q90-a.jpg", "q80-a.jpg", "q85-a.jpg", "q70-a.jpg", "q45-a.jpg", "q75-a.jpg")
+    write_report(paths, gate, out, max_thumbnails=3)
+    assert ["thumb" in details for details in read_page(out).details()] == [False, False, False, True, True, True]
+
+
 class KnownExplainer(Explainer):
     """Draws one colour over each photo, and cannot read "q30-a.jpg"."""
 
