@@ -173,7 +173,7 @@ def _build_parser() -> argparse.ArgumentParser:
     teacher.add_argument("--config", type=Path, required=True, help="train/configs/teacher*.toml")
     _add_data(teacher)
     _add_out(teacher)
-    _add_backbone_weights(teacher, "a backbone's weights: a model.json, .npz or .h5 file")
+    _add_backbone_weights(teacher, "a backbone's weights: a model.json, .npz, .h5, .pth, .ckpt or .tflite file")
     teacher.add_argument("--features", type=Path, metavar="DIR", help="folder of the feature caches (OUT/features)")
     teacher.add_argument(
         "--leave-out",

@@ -11,9 +11,12 @@ import pytest
 from PIL import Image
 
 from edge_runtime import PhotoScorer, errors, gate
+from edge_runtime.best import rank
 from edge_runtime.cli import gate as cli_gate
 from edge_runtime.cli import main as cli_main
 from edge_runtime.contract import unpack_model
+from edge_runtime.enhance import enhance
+from edge_runtime.explain import explain
 from edge_runtime.gate import Gate, Policy, list_packs
 from edge_runtime.gate.check_names import CHECKS
 from edge_runtime.gate.policy import AttributeLimit
@@ -81,6 +84,23 @@ def test_fields(page: str, scorer: PhotoScorer, photo: Image.Image, tmp_path: Pa
     strict = Policy("strict", 100, 100, (AttributeLimit("sharpness", 100, 100),))
     record = Gate(scorer, strict, tuple(list_packs())).judge(path).to_dict()
     assert {row[0].strip("` ") for row in _read_rows(page, "The JSON")} == set(_flatten(record))
+
+
+def test_fields_of_the_other_commands(page: str, scorer: PhotoScorer, examples_dir: Path) -> None:
+    pytest.importorskip("skimage", reason="needs scikit-image: pip install 'photogate[fix]'")
+    dark = examples_dir / "coffee-dark.jpg"
+    shared = {*scorer.score(dark).to_dict(), "verdict", "weighted_quality", "reasons", "policy"}
+    records = [
+        rank([dark], scorer, max_distance=None).photos[0].to_dict(),
+        enhance(dark, scorer, operations=("exposure",)).to_dict(),
+        explain(dark, scorer, grid=2).to_dict(),
+    ]
+    section = page.partition("\n## The JSON of the other commands\n")[2].partition("\n## ")[0]
+    tables = section.split("`photogate ")[1:]
+    assert len(tables) == len(records)
+    for table, record in zip(tables, records, strict=True):
+        rows = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
+        assert rows <= set(record) and set(record) - rows <= shared
 
 
 def test_errors_and_exit_codes(page: str) -> None:
