@@ -102,11 +102,10 @@ def prune_at_once(student: tf_keras.Model, config: PruneConfig, views: NDArray[n
     wrapped = _wrap(student, names, schedule)
     pruned = tf_keras.models.clone_model(student)
     pruned.set_weights(student.get_weights())
-    chosen = [pruned.get_layer(name) for name in names]
-    for layer, moments in zip(
-        chosen, measure_moments(student, [student.get_layer(n) for n in names], views), strict=True
-    ):
-        wrapper = wrapped.get_layer(f"prune_low_magnitude_{layer.name}")
+    measured = measure_moments(student, [student.get_layer(name) for name in names], views)
+    for name, moments in zip(names, measured, strict=True):
+        layer = pruned.get_layer(name)
+        wrapper = wrapped.get_layer(f"prune_low_magnitude_{name}")
         wrapper.pruning_step.assign(0)
         wrapper.pruning_obj.conditional_mask_update()
         [(_, mask, _)] = wrapper.pruning_vars
