@@ -73,8 +73,10 @@ class Collection:
 
     def wants_thumbnail(self, record: Mapping[str, Any]) -> bool:
         """Whether the photo may get a thumbnail: an accepted one only if it is among the worst accepted so far."""
-        if not self._most_thumbnails or record["verdict"] != "accept":
-            return bool(self._most_thumbnails)
+        if not self._most_thumbnails:
+            return False
+        if record["verdict"] != "accept":
+            return True
         return len(self._accepted) < self._most_thumbnails or record["quality"] < -self._accepted[0]
 
     def add(self, record: Mapping[str, Any], jpeg: bytes | None) -> None:
@@ -98,15 +100,13 @@ class Collection:
         decision = DECISIONS.index(record["verdict"])
         if self._most_heat_maps:
             # What a heap gives out is its least: here the photo that needs a look least.
-            push = heapq.heappush if len(self._worst) < self._most_heat_maps else heapq.heappushpop
-            push(self._worst, (decision, -record["quality"], -index, record["path"]))
+            _push(self._worst, (decision, -record["quality"], -index, record["path"]), self._most_heat_maps)
         attributes = [record["attributes"][attribute] for attribute in ATTRIBUTE_NAMES]
         row = embed_json([name, folder, record["quality"], decision, *attributes, category, reasons])
         details = embed_json(self._build_details(record))
         self._jpeg_sizes.append(len(jpeg or b""))
         if jpeg is not None and record["verdict"] == "accept":
-            push = heapq.heappush if len(self._accepted) < self._most_thumbnails else heapq.heappushpop
-            push(self._accepted, -record["quality"])
+            _push(self._accepted, -record["quality"], self._most_thumbnails)
         with say_os_errors(self._out):
             self._rows.write(row.encode() + b"\n")
             self._details.write(details.encode() + b"\n")
@@ -231,3 +231,8 @@ class Collection:
                 return text
             self._texts[text] = len(self._texts)
         return self._texts[text]
+
+
+def _push(heap: list[Any], item: Any, most: int) -> None:
+    """Takes ``item`` into a heap that keeps its ``most`` largest."""
+    (heapq.heappush if len(heap) < most else heapq.heappushpop)(heap, item)
