@@ -137,7 +137,6 @@ class FeedbackStore:
         for what, text in (("the note", note), ("the group", group)):
             if not _is_plain(text):
                 raise UsageError(f"{what} {text!a} is not UTF-8 text; change it")
-        for what, text in (("the note", note), ("the group", group)):
             if len(text) > LONGEST_TEXT:
                 raise UsageError(f"{what} has {len(text):,} characters, {LONGEST_TEXT:,} are possible; shorten it")
         data = read_photo(Path(path)) if is_file else bytes(photo)  # type: ignore[arg-type]

@@ -154,11 +154,15 @@ class Baseline:
 
 
 class Learner:
-    """Collects pictures until their median can be called usual. Its memory is bounded."""
+    """Collects pictures until their median can be called usual, then begins anew. Its memory is bounded."""
 
     def __init__(self, learn_s: float) -> None:
         """Begins; ``learn_s`` is the time of fit pictures that is needed."""
         self._learn_ms = 1000 * learn_s
+        self.clear()
+
+    def clear(self) -> None:
+        """Forgets what was collected."""
         self._kept: list[tuple[Measurement, float | None]] = []
         self._moving = np.zeros((BLOCKS, BLOCKS))
         self._count = 0
@@ -181,7 +185,9 @@ class Learner:
             self._next_ms += self._learn_ms / KEPT_PICTURES
         if self._seen_ms < self._learn_ms or len(self._kept) < MIN_PICTURES:
             return None
-        return self._learn()
+        learnt = self._learn()
+        self.clear()
+        return learnt
 
     def _learn(self) -> Baseline:
         pictures = [picture for picture, _ in self._kept]

@@ -112,13 +112,13 @@ class RegionMonitor:
     def relearn(self) -> None:
         """Forgets what is usual, for example since the shelf was built anew, and learns again."""
         self.baseline = None
-        self._learner = Learner(self._monitor.baseline.learn_s)
+        self._learner.clear()
 
     def relearn_quality(self) -> None:
         """Forgets which quality is usual, since another model judges it now; the rest stays."""
         if self.baseline is not None:
             self.baseline.replace_quality(None)
-        self._learner = Learner(self._monitor.baseline.learn_s)
+        self._learner.clear()
 
     def to_dict(self, now_ms: int) -> dict[str, Any]:
         """What must outlive a restart."""
@@ -187,8 +187,6 @@ class RegionMonitor:
         self.unfit = find_unfit(now)
         if self.unfit is None:
             self.baseline = self._learner.add(now, motion, quality, timestamp_ms)
-            if self.baseline is not None:  # another may be needed, if nothing could be scored
-                self._learner = Learner(self._monitor.baseline.learn_s)
 
     def _learn_quality(self, now: Measurement, motion: NDArray[np.bool_], quality: float, timestamp_ms: int) -> None:
         # Low quality that the model before has told of cannot be told of any more, and must not keep this from ending.
@@ -198,7 +196,6 @@ class RegionMonitor:
         learnt = self._learner.add(now, motion, quality, timestamp_ms)
         if learnt is not None:
             self.baseline.replace_quality(learnt.quality)
-            self._learner = Learner(self._monitor.baseline.learn_s)
 
     def _follow(self, now: Measurement, elapsed_ms: int) -> None:
         # A fault that begins must not become what is usual.
