@@ -12,6 +12,7 @@ import io
 import json
 import math
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -210,15 +211,17 @@ def unpack_model(path: str | Path) -> tuple[bytes, ModelContract]:
     """
     try:
         content = Path(path).read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path}: cannot read the model: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # ValueError: a path that no file can have
+        reason = getattr(error, "strerror", None) or error
+        raise ModelError(f"{path}: cannot read the model: {reason}") from error
     if content[4:8] != TFLITE_IDENTIFIER:
         raise ModelError(f"{path}: not a TFLite model (its first bytes lack the TFL3 mark); pass a .tflite file")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as members:
             text = members.read(MEMBER_NAME).decode("utf-8")
             start = min(member.header_offset for member in members.infolist())
-    except (zipfile.BadZipFile, KeyError, EOFError, UnicodeDecodeError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
+    # RuntimeError: the archive asks for a password, or a compression that there is not; ValueError: places outside it.
+    except (zipfile.BadZipFile, KeyError, EOFError, OSError, RuntimeError, ValueError, zlib.error) as error:
         raise ModelError(
             f"{path}: no photogate contract inside: the file is damaged or another program's model; "
             "use a model that `python -m compress` exported"

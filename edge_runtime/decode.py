@@ -267,4 +267,6 @@ def _scale_integers(image: Image.Image, name: str) -> Image.Image:
         raise DecodeError(f"{name}: 32-bit pixels have no agreed white; save the photo with 8 or 16 bits a channel")
     # round(v / 257) without floating point: 65,535 = 255 * 257
     grey = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if isinstance(transparent := image.info.get("transparency"), int):
+        grey[values == transparent] = WHITE[0]
     return Image.fromarray(grey).convert("RGB")

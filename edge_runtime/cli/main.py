@@ -10,11 +10,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
 from edge_runtime._version import __version__
+from edge_runtime.cli.quiet import silence_metadata_warnings
 from edge_runtime.errors import PhotogateError
 from edge_runtime.printable import make_printable
 
@@ -43,8 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A file name may hold what the terminal's encoding cannot say; that must not stop the other photos.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    # Pillow warns of broken metadata of a photo that it reads all the same.
-    warnings.filterwarnings("ignore", module=r"PIL\.")
+    silence_metadata_warnings()
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
         options = _build_parser(arguments[0] if arguments else None).parse_args(arguments)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TextIO
 
+from edge_runtime.csv_rows import CsvRows
 from edge_runtime.printable import make_printable
 
 __all__ = ["SCORE_COLUMNS", "Column", "Writer", "build_writer"]
@@ -131,7 +132,7 @@ class _Headed(ABC):
 class _Csv(_Headed):
     def __init__(self, stream: TextIO, columns: Sequence[Column]) -> None:
         super().__init__(stream, columns)
-        self._rows = csv.writer(stream, lineterminator="\n")
+        self._rows = csv.writer(CsvRows(stream))
 
     def _write_heading(self) -> None:
         self._rows.writerow([column.key for column in self._columns])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TypeVar
 
+from edge_runtime.cli.quiet import silence_metadata_warnings
 from edge_runtime.result import ScoreFailure
 from edge_runtime.scorer import each
 
@@ -36,6 +38,11 @@ def work_through(
     else:
         from edge_runtime.parallel import each_in_processes
 
-        outcomes = each_in_processes(build, paths, jobs)
+        outcomes = each_in_processes(partial(_build_silently, build), paths, jobs)
     for entry in inputs:
         yield entry if isinstance(entry, ScoreFailure) else next(outcomes)
+
+
+def _build_silently(build: Callable[[], Callable[[str], _Result]]) -> Callable[[str], _Result]:
+    silence_metadata_warnings()
+    return build()

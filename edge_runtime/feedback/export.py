@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_runtime.csv_rows import CsvRows
 from edge_runtime.errors import UsageError
 from edge_runtime.feedback.correction import Correction
 from edge_runtime.feedback.photos import find_photo
@@ -75,7 +76,7 @@ def export_manifest(
             "back, or keep copies with --keep-photo"
         )
     text = io.StringIO()
-    writer = csv.DictWriter(text, (*MANIFEST_COLUMNS, *FURTHER_COLUMNS), restval="", lineterminator="\n")
+    writer = csv.DictWriter(CsvRows(text), (*MANIFEST_COLUMNS, *FURTHER_COLUMNS), restval="")
     writer.writeheader()
     writer.writerows(rows)
     write_output(target, text.getvalue(), force=force)

@@ -2,8 +2,9 @@
 
 From each side of the picture the strip of one colour is measured that reaches inwards, and then whether the picture
 changes along the strip's whole length at the same depth. A product on a plain background stops that strip at one point,
-a frame stops it everywhere. A rectangular product, photographed straight on, looks like the inside of a frame: where
-the two cannot be told apart, the answer is "unclear". Rounded frames and drop shadows are not found.
+a frame stops it everywhere. A rectangular product, photographed straight on, looks like the inside of a frame, and a
+product that is a frame looks like one: where that cannot be told, the answer is "unclear". Rounded frames and drop
+shadows are not found.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ EDGE_BLUR_PX = 2  # lines over which an edge may be smeared by down-scaling
 WHITE_FROM = 240  # a strip as light as this may be the background of a catalogue picture
 UNEQUAL_PX = 2  # by which the strips of a frame may differ, besides a fifth of their width
 LINE_SHARE = 0.03  # of the side: a drawn line is at most this thick
+THIN_SHARE = 0.01  # of the longer side: a rim before white that is thicker may be a picture frame's, or a tray's
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +78,10 @@ def measure_border(picture: NDArray[np.uint8]) -> Border:
     lines_px = [_line_width(turned[side], colors[side], depths[side], *_ends(side, depths)) for side in framed]
     is_line = is_frame and all(lines_px)
     is_equal = max(widths) - min(widths) <= UNEQUAL_PX + 0.2 * min(widths)
-    # A line that returns to the colour outside it is drawn. A white strip may be the background, and so may one of
-    # unequal widths.
-    is_certain = is_line or (is_equal and int(strips[0].min()) < WHITE_FROM)
+    # A thin line that returns to the colour outside it is drawn. A white strip may be the background, and so may one
+    # of unequal widths.
+    is_thin = is_line and max(lines_px) <= THIN_SHARE * max(height, width)
+    is_certain = is_thin or ((is_line or is_equal) and int(strips[0].min()) < WHITE_FROM)
     left, top, right, bottom = (
         depths[side] + (_line_width(turned[side], colors[side], depths[side], *_ends(side, depths)) if is_line else 0)
         for side in ("left", "top", "right", "bottom")

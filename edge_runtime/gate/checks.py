@@ -14,11 +14,12 @@ from edge_runtime.gate.evidence import Evidence
 from edge_runtime.gate.overlay import OVERLAY_CHECKS, OverlayDetector
 from edge_runtime.gate.rules import Level, Rule
 
-__all__ = ["EXTENSIONS", "MOST_DECIMALS", "RuleOutcome", "State", "check_rule", "round_value"]
+__all__ = ["EXTENSIONS", "RuleOutcome", "State", "check_rule", "choose_decimals", "round_value"]
 
 State = Literal["passed", "failed", "not_checked"]
 
-MOST_DECIMALS = 3  # of what was measured, in reports and JSON
+USUAL_DECIMALS = 3  # of what was measured, in reports and JSON
+MOST_DECIMALS = 9  # where fewer make it look like a limit that it misses
 
 # The extensions that Google's page lists for each format, the usual one first; for the rest the registered ones.
 EXTENSIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -69,9 +70,9 @@ class RuleOutcome:
         return "%" if self.rule.check == "border" else CHECKS[self.rule.check].unit
 
     def to_dict(self, pack: str) -> dict[str, Any]:
-        """The outcome as a JSON object; numbers rounded to three decimals."""
+        """The outcome as a JSON object; numbers rounded as :func:`round_value` does."""
         document: dict[str, Any] = {"rule": f"{pack}/{self.rule.name}", "level": self.level, "state": self.state}
-        document["value"] = round_value(self.value)
+        document["value"] = round_value(self.value, self.limit)
         document["limit"] = round_value(self.limit)
         document["unit"] = self.unit
         return document
@@ -217,6 +218,14 @@ def _not_checked(rule: Rule, code: str, limit: float | str | None = None, spread
     return RuleOutcome(rule, rule.level, "not_checked", None, usual if limit is None else limit, code, spread)
 
 
-def round_value(value: float | str | None) -> float | str | None:
-    """As reports and JSON give what was measured: to ``MOST_DECIMALS``."""
-    return round(value, MOST_DECIMALS) if isinstance(value, float) else value
+def round_value(value: float | str | None, limit: float | str | None = None) -> float | str | None:
+    """As reports and JSON give what was measured: to three decimals, or as many as tell it from the limit."""
+    return round(value, choose_decimals(value, limit, USUAL_DECIMALS)) if isinstance(value, float) else value
+
+
+def choose_decimals(value: float, limit: float | str | None, least: int) -> int:
+    """The fewest decimals, from ``least`` on, that tell a value from the limit: 84.96 under one of 85 is not 85."""
+    decimals = least
+    while decimals < MOST_DECIMALS and value != limit and round(value, decimals) == limit:
+        decimals += 1
+    return decimals

@@ -39,7 +39,7 @@ class FileFacts:
     def read(cls, photo: object) -> FileFacts:
         """The facts of a path or of a file's bytes; of anything else there are none to know."""
         if isinstance(photo, (bytes, bytearray, memoryview)):
-            return cls(len(photo), _tell_format(bytes(photo[:32])))
+            return cls(memoryview(photo).nbytes, _tell_format(bytes(photo[:32])))
         if not isinstance(photo, (str, os.PathLike)):
             return cls()
         path = Path(photo)

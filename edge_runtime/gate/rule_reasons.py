@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_runtime.gate.catalogue import load_catalogue
-from edge_runtime.gate.checks import MOST_DECIMALS, RuleOutcome, State, round_value
+from edge_runtime.gate.checks import RuleOutcome, State, choose_decimals, round_value
 from edge_runtime.gate.rules import Level, RulePack
 
 __all__ = ["RuleReason", "build_rule_reason"]
@@ -35,13 +35,13 @@ class RuleReason:
     advice: str
 
     def to_dict(self) -> dict[str, Any]:
-        """The reason's JSON object; numbers rounded to three decimals."""
+        """The reason's JSON object; numbers rounded as for outcomes."""
         return {
             "code": self.code,
             "rule": self.rule,
             "level": self.level,
             "state": self.state,
-            "value": round_value(self.value),
+            "value": round_value(self.value, self.limit),
             "limit": round_value(self.limit),
             "message": self.message,
             "advice": self.advice,
@@ -85,17 +85,12 @@ def build_rule_reason(outcome: RuleOutcome, pack: RulePack, language: str = "en"
 
 
 def _show(value: float | str | None, limit: float | str | None, unit: str, nothing: str) -> str:
-    """A number with as few decimals as tell it from the limit: 84.96 % under a limit of 85 must not read 85."""
+    """A number with as few decimals as tell it from the limit; a ratio, or a few percent, has one at least."""
     if value is None or value == "":
         return nothing
     if isinstance(value, str):
         return value
-    text = f"{value:.0f}"
-    for decimals in range(MOST_DECIMALS + 1):
-        text = f"{value:.{decimals}f}"
-        # A ratio, or a few percent, says too little without decimals.
-        is_rough = abs(value) < 10 and float(text) != round(value, 1)
-        if not is_rough and (not isinstance(limit, float) or value == limit or float(text) != limit):
-            break
+    least = 0 if abs(value) >= 10 or round(value) == round(value, 1) else 1
+    text = f"{value:.{choose_decimals(value, limit, least)}f}"
     # Levels are a bare number on a scale that the message names.
     return text if unit in ("", "levels") else f"{text} {unit}"

@@ -180,7 +180,8 @@ def _read_rule(table: TomlTable) -> Rule:
     if check == "file_format":
         limits = ["formats"]
     table.check_keys((*RULE_KEYS, *limits))
-    if limits and not any(key in table for key in limits):
+    has_limit = bool(table.texts("formats")) if check == "file_format" else any(key in table for key in limits)
+    if limits and not has_limit:
         raise table.fault(f"sets no limit; the check {check!r} takes {' and '.join(f'`{key}`' for key in limits)}")
     numbers: Mapping[str, float] = {
         key: table.number(key, 0, spec.highest, {"%": "percent"}.get(spec.unit, spec.unit))

@@ -162,7 +162,7 @@ def test_odd_file_names(
     run_command: Run, package_environment: dict[str, str], photo: Image.Image, tmp_path: Path, form: str, encoding: str
 ) -> None:
     names = [b"line\nbreak.jpg", b"bytes \xff\xfe.jpg", "日本 é.jpg".encode(), b'quo"te, comma.jpg', b"-dash.jpg",
-             b"\x1b[31mred.jpg", b" .jpg"]  # fmt: skip
+             b"car\rriage.jpg", b"\x1b[31mred.jpg", b" .jpg"]  # fmt: skip
     stream = io.BytesIO()
     photo.resize((64, 64)).save(stream, "JPEG")
     for name in names:

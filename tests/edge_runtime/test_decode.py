@@ -96,6 +96,14 @@ def test_rgb_with_a_transparent_color_is_laid_on_white() -> None:
     assert read_color(decoded, 50) == (255, 255, 255)
 
 
+def test_sixteen_bits_of_grey_with_a_transparent_level_are_laid_on_white() -> None:
+    pixels = np.full(SIZE[::-1], 40_000, np.uint16)
+    pixels[:, 32:] = 256
+    decoded = decode_photo(encode(Image.fromarray(pixels), "PNG", transparency=256))
+    assert read_color(decoded, 10) == (156, 156, 156)
+    assert read_color(decoded, 50) == (255, 255, 255)
+
+
 @pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])
 def test_animation_gives_its_first_frame(form: str) -> None:
     frames = [Image.new("RGB", SIZE, color) for color in ((250, 0, 0), (0, 250, 0), (0, 0, 250))]

@@ -161,11 +161,11 @@ def test_two_photos_of_one_name(tmp_path: Path) -> None:
 def test_written_manifest_reads_back(tmp_path: Path) -> None:
     write(tmp_path, photos=("a, b.jpg",))
     path = tmp_path / "new.csv"
-    rows = [{"file": "a, b.jpg", "mos": 0.25, "group": 'g"1', "note": "größer", "style": None}]
+    rows = [{"file": "a, b.jpg", "mos": 0.25, "group": 'g"1', "note": "größer\rals", "style": None}]
     assert write_manifest(rows, path) == 1
     (photo,) = load_manifest(path)
     assert (photo.file, photo.mos, photo.group, photo.style) == ("a, b.jpg", 0.25, 'g"1', "")
-    assert dict(photo.extra) == {"note": "größer"}
+    assert dict(photo.extra) == {"note": "größer\rals"}
     assert sorted(p.name for p in tmp_path.glob("new*")) == ["new.csv"]
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge_runtime.csv_rows import CsvRows
 from edge_runtime.errors import ManifestError, UsageError
 
 __all__ = ["Photo", "load_manifest", "load_manifests", "write_manifest"]
@@ -173,7 +174,7 @@ def write_manifest(rows: Iterable[Mapping[str, object]], path: str | Path, *, ov
                 raise ManifestError(f"{path}: entry {index + 1} to write has no {column!r}")
     further = dict.fromkeys(key for cells in table for key in cells if key not in COLUMN_ORDER)
     text = io.StringIO()
-    writer = csv.DictWriter(text, [*COLUMN_ORDER, *further], restval="", lineterminator="\n")
+    writer = csv.DictWriter(CsvRows(text), [*COLUMN_ORDER, *further], restval="")
     writer.writeheader()
     writer.writerows(table)
     partial = path.with_name(path.name + ".partial")

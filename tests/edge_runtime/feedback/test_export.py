@@ -38,7 +38,7 @@ def photos(tmp_path: Path) -> list[Path]:
 def test_a_manifest_that_the_training_reads(
     store: FeedbackStore, photos: list[Path], tmp_path: Path, build_score: BuildScore
 ) -> None:
-    store.add(photos[0], build_score(61.5), "accept", quality=70, note='fine, "really"\nyes', group="listing 7")
+    store.add(photos[0], build_score(61.5), "accept", quality=70, note='fine, "really"\nyes\rindeed', group="listing 7")
     store.add(photos[1], build_score(31.5), "reject", group="listing 7")
     store.add(photos[2], build_score(50.0), "review")
     output = tmp_path / "out.csv"
@@ -47,7 +47,7 @@ def test_a_manifest_that_the_training_reads(
     assert [photo.path for photo in found] == [path.resolve() for path in photos]
     assert [photo.mos for photo in found] == [0.7, None, None]
     assert [photo.extra["verdict"] for photo in found] == ["accept", "reject", "review"]
-    assert found[0].extra["note"] == 'fine, "really"\nyes'
+    assert found[0].extra["note"] == 'fine, "really"\nyes\rindeed'
     assert [photo.extra["model_quality"] for photo in found] == ["61.5", "31.5", "50.0"]
     assert found[0].group == found[1].group == "listing 7" != found[2].group
     assert {(photo.category, photo.style, photo.source) for photo in found} == {("", "", "feedback")}

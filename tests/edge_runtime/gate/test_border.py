@@ -73,3 +73,15 @@ def test_a_white_margin_around_a_rectangle_is_not_decided(check: CheckPhoto, pho
     framed.paste(photo, (30, 30))
     outcome = check(BORDER, framed)
     assert (outcome.state, outcome.code) == ("not_checked", "not_checked_border")
+
+
+@pytest.mark.parametrize("rim", [25, 30])
+def test_a_product_that_is_a_frame_itself_is_not_decided(check: CheckPhoto, photo: Image.Image, rim: int) -> None:
+    framed = Image.new("RGB", (1000, 1000), "white")
+    framed.paste((60, 40, 25), (60, 60, 940, 940))
+    framed.paste("white", (60 + rim, 60 + rim, 940 - rim, 940 - rim))
+    framed.paste(photo.resize((450, 340)), (275, 330))
+    outcome = check(BORDER, framed)
+    assert (outcome.state, outcome.code) == ("not_checked", "not_checked_border")
+    # The rim is the product's edge, not the photo's: 88 % of the longer side.
+    assert check('check = "product_fill"\nminimum = 85', framed).state != "failed"

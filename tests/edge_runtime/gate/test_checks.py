@@ -11,6 +11,8 @@ from PIL import Image
 
 from edge_runtime.gate.checks import EXTENSIONS, RuleOutcome
 from edge_runtime.gate.overlay import OverlayFinding
+from edge_runtime.gate.rule_reasons import build_rule_reason
+from edge_runtime.gate.rules import load_pack
 
 DrawPhoto = Callable[..., Image.Image]
 CheckPhoto = Callable[..., RuleOutcome]
@@ -45,6 +47,14 @@ def test_sizes(check: CheckPhoto, tmp_path: Path, form: str, rule: str, size: tu
     assert check(rule, path).state == wanted
 
 
+def test_a_limit_that_is_hardly_missed_is_not_shown_as_met(check: CheckPhoto, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("RGB", (1079, 1349)).save(path)  # 4:5 but for a fraction of a pixel
+    outcome = check('check = "aspect_ratio"\nminimum = 0.8', path)
+    assert (outcome.state, outcome.to_dict("p")["value"]) == ("failed", 0.7999)
+    assert "0.7999" in build_rule_reason(outcome, load_pack("ebay")).message
+
+
 @pytest.mark.parametrize(("size", "wanted"), [((8000, 8000), "passed"), ((8000, 8001), "failed")])
 def test_sixty_four_megapixels(check: CheckPhoto, tmp_path: Path, size: tuple[int, int], wanted: str) -> None:
     path = tmp_path / "a.jpg"
@@ -66,7 +76,9 @@ def test_file_size(check: CheckPhoto, tmp_path: Path, size_bytes: int, wanted: s
     Image.new("RGB", (400, 400)).save(path)
     content = path.read_bytes()
     path.write_bytes(content + bytes(size_bytes - len(content)))  # decoders ignore what follows the picture
-    assert check('check = "file_size"\nmaximum = 16', path).state == wanted
+    outcome = check('check = "file_size"\nmaximum = 16', path)
+    assert outcome.state == wanted
+    assert outcome.to_dict("p")["value"] == size_bytes / 1e6
 
 
 def test_formats_and_extensions(check: CheckPhoto, tmp_path: Path) -> None:

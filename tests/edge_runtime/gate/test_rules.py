@@ -116,6 +116,7 @@ def test_a_pack_of_ones_own(tmp_path: Path) -> None:
         ("minimum = 500", 'formats = ["JPEG"]', "unknown key 'formats'"),
         ('["JPEG"]', '["JPG"]', "holds 'JPG'; did you mean 'JPEG'"),
         ('["JPEG"]', '"JPEG"', "write a list of texts"),
+        ('["JPEG"]', "[]", "sets no limit; the check 'file_format' takes `formats`"),
         ('name = "format"', 'name = "size"', "second rule named 'size'"),
         (
             "applies_from = 2027-01-31",
