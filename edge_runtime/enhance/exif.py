@@ -10,9 +10,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-__all__ = ["PREFIX", "patch_exif"]
+from PIL import Image
+
+__all__ = ["PREFIX", "SUB_DIRECTORIES", "copy_description", "patch_exif"]
 
 PREFIX = b"Exif\0\0"
+# What stands in EXIF's main directory about the photo; the rest of a TIFF's directory says how its pixels are stored.
+DESCRIBING_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
+SUB_DIRECTORIES = (0x8769, 0x8825)  # details, and where it was taken
 ORIENTATION, EXIF_IFD, WIDTH, HEIGHT = 0x0112, 0x8769, 0xA002, 0xA003
 THUMBNAIL_OFFSET, THUMBNAIL_LENGTH = 0x0201, 0x0202
 SHORT, LONG = 3, 4
@@ -78,6 +83,26 @@ def patch_exif(data: bytes, width_px: int, height_px: int) -> bytes | None:
     except struct.error:
         return None
     return prefix + bytes(tiff.data)
+
+
+def copy_description(exif: Image.Exif) -> Image.Exif:
+    """What EXIF says about the photo, and nothing about how its pixels were stored: that goes into a TIFF of others.
+
+    Raises:
+        Exception: whatever Pillow raises on damaged metadata, also on what it can read but not write.
+    """
+    made = Image.Exif()
+    for tag in DESCRIBING_TAGS:
+        if tag in exif:
+            if not isinstance(exif[tag], str):
+                raise ValueError(f"tag {tag} is no text")
+            made[tag] = exif[tag]
+    for tag in SUB_DIRECTORIES:
+        if directory := exif.get_ifd(tag):
+            made.get_ifd(tag).update(directory)
+    described = Image.Exif()
+    described.load(made.tobytes())  # else Pillow would not count a new directory among the tags, nor write it
+    return described
 
 
 def _drop_thumbnail(tiff: _Tiff, link: int) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge_runtime.decode import decode_image, decode_photo
+from edge_runtime.enhance.exif import copy_description
 from edge_runtime.errors import DecodeError, InputError
 from edge_runtime.formats import PhotoFormat, open_with_plugin, sniff_format
 from edge_runtime.frame import check_frame
@@ -21,9 +22,6 @@ from edge_runtime.scorer import Photo
 
 __all__ = ["Source", "read_source"]
 
-# What stands in EXIF's main directory about the photo; the rest of a TIFF's directory says how its pixels are stored.
-DESCRIBING_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
-SUB_DIRECTORIES = (0x8769, 0x8825)  # details, and where it was taken
 XMP_ORIENTATION = re.compile(rb'\s*tiff:Orientation="[1-8]"|<tiff:Orientation>[1-8]</tiff:Orientation>')
 # Such packets announce further pictures inside the file, which a fixed file has not.
 XMP_OF_CONTAINERS = (b"GContainer", b"/container/", b"hdrgm", b"GCamera")
@@ -134,17 +132,8 @@ def _read_exif(image: Image.Image) -> bytes | None:
     if isinstance(block, bytes) and block:
         return block
     try:
-        found = image.getexif()
-        if not found:
-            return None
-        made = Image.Exif()
-        for tag in DESCRIBING_TAGS:
-            if tag in found:
-                made[tag] = found[tag]
-        for tag in SUB_DIRECTORIES:
-            if directory := found.get_ifd(tag):
-                made.get_ifd(tag).update(directory)
-        return made.tobytes() if made else None
+        described = copy_description(image.getexif())
+        return described.tobytes() if described else None
     except Exception:  # the parser raises struct.error, SyntaxError, ... on damaged metadata
         return None
 
