@@ -13,7 +13,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.feedback.correction import Correction
 from edge_runtime.feedback.photos import find_photo
 from edge_runtime.feedback.store import FeedbackStore
-from edge_runtime.output_file import check_output, write_output
+from edge_runtime.output_file import write_output
 
 __all__ = ["LeftOut", "export_manifest"]
 
@@ -48,11 +48,11 @@ def export_manifest(
         The number of rows, and the photos that are gone or were changed since: ratings belong to the very bytes.
 
     Raises:
-        UsageError: there is nothing to export, notes are too long for a manifest, or the file exists or cannot be
-            written.
+        UsageError: there is nothing to export, notes are too long for a manifest, or the file exists, cannot be
+            written, or is the store or one of its photos.
     """
     target = Path(path)
-    check_output(target, force=force)
+    store.originals().check(target, force=force, makes_folder=False)
     by_photo: dict[str, list[Correction]] = {}
     for correction in store.corrections():
         by_photo.setdefault(correction.photo_sha256, []).append(correction)

@@ -25,6 +25,7 @@ from edge_runtime.feedback.correction import (
 from edge_runtime.feedback.location import find_default_store
 from edge_runtime.feedback.photos import drop_photo, keep_photo, read_photo
 from edge_runtime.feedback.schema import bring_up_to_date
+from edge_runtime.originals import Originals
 from edge_runtime.paths import exists
 from edge_runtime.result import Decision, Score
 
@@ -164,6 +165,17 @@ class FeedbackStore:
         with self._lock, self._translate():
             rows = self._open().execute(f"SELECT {COLUMNS} FROM corrections ORDER BY id").fetchall()
         return [self._build(row) for row in rows]
+
+    def originals(self) -> Originals:
+        """What no output may replace: the store, the photos that its corrections are about, and its copies of them.
+
+        Raises:
+            UsageError: as :meth:`corrections`.
+        """
+        corrections = self.corrections()
+        photos = (correction.photo_path for correction in corrections if correction.photo_path)
+        copies = (self.photos / correction.kept_file for correction in corrections if correction.kept_file)
+        return Originals([self.path, *photos, *copies])
 
     def remove(self, number: int) -> None:
         """Removes a correction, and the store's copy of its photo if no other correction has it.
