@@ -45,7 +45,8 @@ def export_manifest(
         force: replace an existing file.
 
     Returns:
-        The number of rows, and the photos that are gone or were changed since: ratings belong to the very bytes.
+        The number of rows, and the photos that are left out: they are gone or were changed since, for ratings belong to
+        the very bytes, or their names cannot stand in a manifest.
 
     Raises:
         UsageError: there is nothing to export, notes are too long for a manifest, or the file exists, cannot be
@@ -63,17 +64,17 @@ def export_manifest(
     folder = target.parent.resolve()
     for corrections in by_photo.values():
         places = (find_photo(correction, store.photos) for correction in corrections)
-        place = next((place for place in places if place is not None), None)
-        if place is None:
-            named = corrections[-1].photo_path or corrections[-1].photo_sha256
-            left_out.append(LeftOut(named, "the photo is gone or was changed since; --keep-photo keeps a copy"))
-        else:
-            rows.append(_build_row(corrections, _describe_way(place.resolve(), folder)))
+        ways = [_describe_way(place.resolve(), folder) for place in places if place is not None]
+        way = next((way for way in ways if way == way.strip()), None)
+        if way is not None:
+            rows.append(_build_row(corrections, way))
+            continue
+        fault = "its name ends with a space, which the training drops" if ways else "it is gone or was changed since"
+        named = corrections[-1].photo_path or corrections[-1].photo_sha256
+        left_out.append(LeftOut(named, f"{fault}; --keep-photo keeps a copy"))
     if not rows:
-        raise UsageError(
-            f"{store.path}: none of the {len(left_out)} photos is where it was, e.g. {left_out[0].path}; put them "
-            "back, or keep copies with --keep-photo"
-        )
+        first = f"{left_out[0].path}: {left_out[0].reason}"
+        raise UsageError(f"{store.path}: none of the {len(left_out)} photos can be exported, e.g. {first}")
     text = io.StringIO()
     writer = csv.DictWriter(text, (*MANIFEST_COLUMNS, *FURTHER_COLUMNS), restval="", lineterminator="\n")
     writer.writeheader()
