@@ -184,7 +184,8 @@ class FeedbackStore:
             number: its id.
 
         Raises:
-            UsageError: there is no such correction, or the store cannot be written.
+            UsageError: there is no such correction, the store cannot be written, or the copy cannot be removed: then
+                the correction is gone all the same.
         """
         if not -LARGEST_ID <= number <= LARGEST_ID:  # SQLite cannot even be asked
             raise UsageError(f"{self.path}: no correction has such a number; `photogate feedback list` shows all")
@@ -193,9 +194,19 @@ class FeedbackStore:
             if row is None:
                 raise UsageError(f"{self.path}: no correction {number}; `photogate feedback list` shows all")
             connection.execute("DELETE FROM corrections WHERE id = ?", (number,))
-            query = "SELECT count(*) FROM corrections WHERE kept_file = ?"
-            if isinstance(row[0], str) and not connection.execute(query, row).fetchone()[0]:
-                drop_photo(self.photos, row[0])
+        if not isinstance(row[0], str):
+            return
+        # Not before the commit, which may yet fail: a copy too many can be removed, one too few is lost. And in a
+        # transaction, too, so that no other process adds a correction that counts on the copy.
+        try:
+            with self._transaction() as connection:
+                query = "SELECT count(*) FROM corrections WHERE kept_file = ?"
+                if not connection.execute(query, row).fetchone()[0]:
+                    drop_photo(self.photos, row[0])
+        except UsageError as error:
+            raise UsageError(
+                f"correction {number} is removed, the copy of its photo is not; delete {self.photos / row[0]} ({error})"
+            ) from error
 
     def close(self) -> None:
         """Closes the file; may be called twice."""
