@@ -22,6 +22,7 @@ from edge_runtime.scorer import Photo
 
 __all__ = ["Source", "read_source"]
 
+LARGEST_DPI = 65535.0  # that every format can hold
 XMP_ORIENTATION = re.compile(rb'\s*tiff:Orientation="[1-8]"|<tiff:Orientation>[1-8]</tiff:Orientation>')
 # Such packets announce further pictures inside the file, which a fixed file has not.
 XMP_OF_CONTAINERS = (b"GContainer", b"/container/", b"hdrgm", b"GCamera")
@@ -112,7 +113,6 @@ def _describe(
     if isinstance(xmp, bytes) and any(word in xmp for word in XMP_OF_CONTAINERS):
         notes.append("XMP is left out, for it announces further pictures in the file")
         xmp = None
-    dpi = info.get("dpi")
     return Source(
         pixels,
         photo_format,
@@ -121,7 +121,7 @@ def _describe(
         exif,
         info.get("icc_profile") or None,
         XMP_ORIENTATION.sub(b"", xmp) if isinstance(xmp, bytes) else None,
-        (float(dpi[0]), float(dpi[1])) if isinstance(dpi, tuple) and len(dpi) == 2 and all(dpi) else None,
+        _read_dpi(info.get("dpi")),
         tuple(notes),
     )
 
@@ -136,6 +136,15 @@ def _read_exif(image: Image.Image) -> bytes | None:
         return described.tobytes() if described else None
     except Exception:  # the parser raises struct.error, SyntaxError, ... on damaged metadata
         return None
+
+
+def _read_dpi(value: Any) -> tuple[float, float] | None:
+    """Dots per inch across and down, if they are any: 0/0 is in some files, and 1e9."""
+    try:
+        across, down = (float(number) for number in value)
+    except (TypeError, ValueError):
+        return None
+    return (across, down) if 0 < across <= LARGEST_DPI and 0 < down <= LARGEST_DPI else None
 
 
 def _find_format(key: str | None) -> PhotoFormat | None:

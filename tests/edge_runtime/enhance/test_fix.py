@@ -199,6 +199,15 @@ def test_inputs_that_cannot_be_fixed(light_scorer: Any, dark_pixels: Pixels) -> 
         enhance(layer, light_scorer)
 
 
+@pytest.mark.parametrize("chosen", [None, PhotoFormat.JPEG], ids=["by itself", "by the caller"])
+def test_a_format_that_cannot_hold_the_photo(light_scorer: Any, photo: Image.Image, chosen: PhotoFormat | None) -> None:
+    """Nobody has asked for the one that is found for a JPEG 2000: then it is the photo's fault, and others go on."""
+    picture = photo.resize((66_000, 16)).point(lambda level: level * 0.45)
+    picture.format = PhotoFormat.JPEG2000.key
+    with pytest.raises(InputError if chosen is None else UsageError, match="cannot write 66000 x 16 pixels as JPEG"):
+        enhance(picture, light_scorer, output_format=chosen, min_ssim=0.0)
+
+
 # -- the shipped model -----------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,34 @@ def test_exif_is_kept_to_the_byte_but_for_what_is_no_longer_true(order: str) -> 
 @pytest.mark.parametrize("block", [b"", b"II*\0", b"nonsense", make_exif()[:40], PREFIX + b"MM\0*\xff\xff\xff\xff"])
 def test_damaged_exif_is_left_out(block: bytes) -> None:
     assert patch_exif(block, 10, 10) is None
+
+
+def list_orientations(*entries: tuple[int, int]) -> bytes:
+    """EXIF with (type, value) of each orientation that it states."""
+    packed = b"".join(struct.pack("<HHIi", 0x0112, kind, 1, value) for kind, value in entries)
+    return b"II*\0" + struct.pack("<IH", 8, len(entries)) + packed + bytes(4)
+
+
+@pytest.mark.parametrize("kinds", [(3,), (4,), (6,), (8,), (9,), (13,), (3, 3), (4, 8)])
+def test_the_orientation_is_taken_back_whatever_its_type(kinds: tuple[int, ...]) -> None:
+    patched = patch_exif(list_orientations(*((kind, 6) for kind in kinds)), 32, 16)
+    assert patched is not None
+    assert [struct.unpack_from("<i", patched, 18 + 12 * index)[0] for index in range(len(kinds))] == [1] * len(kinds)
+    exif = Image.Exif()
+    exif.load(patched)
+    assert exif[0x0112] == 1
+
+
+@pytest.mark.parametrize("kind", [2, 5, 11, 16, 99])
+def test_exif_whose_orientation_cannot_be_taken_back_is_left_out(kind: int) -> None:
+    assert patch_exif(list_orientations((3, 1), (kind, 6)), 32, 16) is None
+
+
+@pytest.mark.parametrize("value", [None, 72, (72,), (0, 72), (-1, 72), (math.nan, 72), (72, 1e9), ("a", "b")])
+def test_a_resolution_that_is_none_is_left_out(photo: Image.Image, value: object) -> None:
+    picture = photo.copy()
+    picture.info["dpi"] = value
+    assert read_source(picture).dpi is None
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
