@@ -22,6 +22,8 @@ from edge_runtime.scorer import Photo
 
 __all__ = ["Source", "read_source"]
 
+IHDR_DEPTH = 24  # the byte of a PNG file that tells its bits a channel
+BITS_PER_SAMPLE = 258  # TIFF's tag for them
 LARGEST_DPI = 65535.0  # that every format can hold
 XMP_ORIENTATION = re.compile(rb'\s*tiff:Orientation="[1-8]"|<tiff:Orientation>[1-8]</tiff:Orientation>')
 # Such packets announce further pictures inside the file, which a fixed file has not.
@@ -78,7 +80,7 @@ def read_source(photo: Photo, color_order: str = "rgb") -> Source:
         raise DecodeError(f"{name}: {str(error).removeprefix('photo bytes: ')}") from error
     photo_format = sniff_format(data[:32], name)
     with open_with_plugin(io.BytesIO(data), photo_format, name) as image:
-        return _describe(image, pixels, name, photo_format, _is_lossless(photo_format, data))
+        return _describe(image, pixels, name, photo_format, _is_lossless(photo_format, data), data[:32])
 
 
 def _read_bytes(photo: str | os.PathLike[str] | bytes | bytearray | memoryview) -> tuple[bytes, str]:
@@ -92,7 +94,12 @@ def _read_bytes(photo: str | os.PathLike[str] | bytes | bytearray | memoryview) 
 
 
 def _describe(
-    image: Image.Image, pixels: NDArray[np.uint8], name: str, photo_format: PhotoFormat | None, is_lossless: bool
+    image: Image.Image,
+    pixels: NDArray[np.uint8],
+    name: str,
+    photo_format: PhotoFormat | None,
+    is_lossless: bool,
+    head: bytes = b"",
 ) -> Source:
     if getattr(image, "n_frames", 1) > 1 and photo_format is not PhotoFormat.JPEG:
         raise InputError(f"{name}: has several frames, and only one would be left; save the frame that you want alone")
@@ -103,8 +110,8 @@ def _describe(
     if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
         raise InputError(f"{name}: is partly transparent, which a fixed copy would lose; save it on a white background")
     notes = []
-    if image.mode.startswith("I"):
-        notes.append("the original has 16 bits a channel, the fixed photo 8")
+    if (depth_bits := _read_depth_bits(image, photo_format, head)) > 8:
+        notes.append(f"the original has {depth_bits} bits a channel, the fixed photo 8")
     info: dict[Any, Any] = image.info
     exif = _read_exif(image)
     xmp = info.get("xmp", info.get("XML:com.adobe.xmp"))
@@ -136,6 +143,15 @@ def _read_exif(image: Image.Image) -> bytes | None:
         return described.tobytes() if described else None
     except Exception:  # the parser raises struct.error, SyntaxError, ... on damaged metadata
         return None
+
+
+def _read_depth_bits(image: Image.Image, photo_format: PhotoFormat | None, head: bytes) -> int:
+    """Bits a channel in the file: Pillow makes 8 of 16 where there are several channels, and its mode does not tell."""
+    if photo_format is PhotoFormat.PNG and len(head) > IHDR_DEPTH:
+        return head[IHDR_DEPTH]
+    if photo_format is PhotoFormat.TIFF and BITS_PER_SAMPLE in (tags := getattr(image, "tag_v2", {})):
+        return int(np.max(tags[BITS_PER_SAMPLE]))
+    return 16 if image.mode.startswith("I") else 8
 
 
 def _read_dpi(value: Any) -> tuple[float, float] | None:

@@ -169,6 +169,18 @@ def test_sixteen_bits_are_noted(tmp_path: Path) -> None:
     assert any("16 bits" in note for note in source.notes)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_sixteen_bits_of_colour_are_noted(photo: Image.Image, tmp_path: Path, suffix: str) -> None:
+    cv2 = pytest.importorskip("cv2", reason="Pillow writes no such files")
+    path = tmp_path / f"deep{suffix}"
+    for levels, notes in (
+        (np.asarray(photo), ()),
+        (np.asarray(photo).astype(np.uint16) * 257, ("the original has 16 bits a channel, the fixed photo 8",)),
+    ):
+        cv2.imwrite(str(path), levels[..., ::-1])
+        assert read_source(path).notes == read_source(path.read_bytes()).notes == notes
+
+
 def test_opaque_alpha_is_no_transparency(photo: Image.Image, tmp_path: Path) -> None:
     source = read_source(save(tmp_path / "opaque.png", photo.convert("RGBA")))
     assert np.array_equal(source.pixels, np.asarray(photo))
