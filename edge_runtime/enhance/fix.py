@@ -22,7 +22,7 @@ from edge_runtime.enhance.libraries import load_cv2, load_metrics
 from edge_runtime.enhance.operations import OPERATION_NAMES, Operation, apply_operations, check_names
 from edge_runtime.enhance.proposals import find_sharpness_limit, propose_operations
 from edge_runtime.enhance.result import FixResult, FixTimings
-from edge_runtime.enhance.search import Candidate, Search, find_loss
+from edge_runtime.enhance.search import Candidate, Search, find_loss, format_missing
 from edge_runtime.enhance.similarity import compute_floor_ssim, compute_psnr_db, compute_ssim
 from edge_runtime.enhance.source import Source, read_source
 from edge_runtime.errors import InputError, UsageError
@@ -176,9 +176,11 @@ def _verify(
         gain = verified.score.quality - before.quality
         spoilt = find_loss(before, verified.score, verified.operations)
         if gain < min_gain:
-            refusal = refusal or f"the finished file gains {gain:.1f} points, {min_gain:g} are asked for"
+            missing = format_missing(gain, min_gain, 1)
+            refusal = refusal or f"the finished file gains {missing} points, {min_gain:g} are asked for"
         elif verified.floor_ssim < min_ssim:
-            refusal = refusal or f"the finished file's SSIM is {verified.floor_ssim:.3f}, {min_ssim:g} is asked for"
+            missing = format_missing(verified.floor_ssim, min_ssim, 3)
+            refusal = refusal or f"the finished file's SSIM is {missing}, {min_ssim:g} is asked for"
         elif spoilt:
             refusal = refusal or f"the finished file loses too much {spoilt}"
         else:
@@ -221,9 +223,8 @@ def _explain(search: Search, min_gain: float, refusal: str) -> str:
     if refusal:
         return f"nothing kept: {refusal}"
     if search.best_gain < min_gain:
-        best = f"the best of {search.tried} tries gains {search.best_gain:.1f} points, {min_gain:g} are asked for"
-        return f"nothing kept: {best}"
-    return (
-        f"nothing kept: the best of {search.tried} tries would gain {search.best_gain:.1f} points, but stray too far "
-        "from the original or spoil another attribute"
-    )
+        missing = format_missing(search.best_gain, min_gain, 1)
+        return f"nothing kept: the best of {search.tried} tries gains {missing} points, {min_gain:g} are asked for"
+    # The reduced picture may score less than the photo, and of a kind the mildest goes before the best.
+    objection = search.best_objection or "nothing that may be kept of them gains enough on the whole photo"
+    return f"nothing kept: the best of {search.tried} tries would gain {search.best_gain:.1f} points, but {objection}"
