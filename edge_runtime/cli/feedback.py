@@ -28,7 +28,6 @@ from edge_runtime.feedback.recalibrate import FEWEST
 from edge_runtime.gate.policy import load_policy
 from edge_runtime.interpreter import quiet_native_log
 from edge_runtime.models import DEFAULT_MODEL, find_model
-from edge_runtime.output_file import check_output
 from edge_runtime.printable import make_printable
 from edge_runtime.result import ScoreFailure
 from edge_runtime.scorer import PhotoScorer
@@ -201,10 +200,10 @@ def run_recalibrate(options: argparse.Namespace) -> int:
     Raises:
         ModelError, PolicyError, RuntimeUnavailableError, UsageError: nothing can be fitted, or written.
     """
-    check_output(options.output, force=options.force)
     policy = load_policy(options.policy)
     path = find_model(options.model)
     with FeedbackStore(options.store, must_exist=True) as store, quiet_native_log():
+        store.originals().check(options.output, force=options.force, makes_folder=False)
         sha256 = unpack_model(path)[1].tflite_sha256
         usable, lost = score_again(store.corrections(), store.photos, sha256, lambda: PhotoScorer.from_file(path))
     for correction in lost:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from edge_runtime.enhance.exif import PREFIX, patch_exif
-from edge_runtime.enhance.source import SUB_DIRECTORIES, Source
+from edge_runtime.enhance.exif import PREFIX, SUB_DIRECTORIES, copy_description, patch_exif
+from edge_runtime.enhance.source import Source
 from edge_runtime.errors import UsageError
 from edge_runtime.formats import PhotoFormat
 
@@ -66,11 +66,12 @@ def encode_fixed(
     notes = []
     settings: dict[str, Any] = {"icc_profile": source.icc_profile}
     if source.exif is not None:
-        exif = patch_exif(source.exif, image.width, image.height)
+        block = patch_exif(source.exif, image.width, image.height)
+        exif = _load_description(block) if block is not None and output_format is PhotoFormat.TIFF else block
         if exif is None:
             notes.append("EXIF is left out, for it is damaged")
-        elif output_format is PhotoFormat.TIFF:
-            settings["exif"] = _load_exif(exif)
+        elif isinstance(exif, Image.Exif):
+            settings["exif"] = exif
         elif output_format is PhotoFormat.JPEG and len(exif) + len(PREFIX) > JPEG_SEGMENT_BYTES:
             notes.append("EXIF is left out, for it is too long for a JPEG")
         else:
@@ -105,7 +106,11 @@ def encode_fixed(
     return stream.getvalue(), tuple(notes)
 
 
-def _load_exif(block: bytes) -> Image.Exif:
+def _load_description(block: bytes) -> Image.Exif | None:
+    """The tags for a TIFF; None if they are damaged."""
     exif = Image.Exif()
-    exif.load(block)
-    return exif
+    try:
+        exif.load(block)
+        return copy_description(exif)
+    except Exception:  # mangled types raise struct.error, TypeError, AttributeError, ZeroDivisionError, ...
+        return None

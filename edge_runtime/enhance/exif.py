@@ -10,12 +10,19 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-__all__ = ["PREFIX", "patch_exif"]
+from PIL import Image
+
+__all__ = ["PREFIX", "SUB_DIRECTORIES", "copy_description", "patch_exif"]
 
 PREFIX = b"Exif\0\0"
+# What stands in EXIF's main directory about the photo; the rest of a TIFF's directory says how its pixels are stored.
+DESCRIBING_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
+SUB_DIRECTORIES = (0x8769, 0x8825)  # details, and where it was taken
 ORIENTATION, EXIF_IFD, WIDTH, HEIGHT = 0x0112, 0x8769, 0xA002, 0xA003
 THUMBNAIL_OFFSET, THUMBNAIL_LENGTH = 0x0201, 0x0202
-SHORT, LONG = 3, 4
+# Type of a whole number that stands in the entry itself → struct's letter, signed and unsigned. Not all are allowed for
+# what is patched here, but readers take them.
+LETTERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I"}
 ENTRY_BYTES = 12
 
 
@@ -43,15 +50,24 @@ class _Tiff:
     def find(self, directory: int, tag: int) -> tuple[str, int] | None:
         """(struct's letter, place) of a whole number's value."""
         for found, kind, place in self.entries(directory):
-            if found == tag and kind in (SHORT, LONG):
-                return ("H" if kind == SHORT else "I"), place
+            if found == tag and kind in LETTERS:
+                return LETTERS[kind], place
         return None
 
-    def set(self, directory: int, tag: int, value: int) -> None:
-        """Sets a value if there is one, and if it can hold so much."""
-        found = self.find(directory, tag)
-        if found is not None and (found[0] == "I" or value < 1 << 16):
-            self.write(*found, value)
+    def set(self, directory: int, tag: int, value: int) -> bool:
+        """Sets a value wherever it stands: of two entries readers take the one or the other.
+
+        Returns:
+            Whether it stands nowhere as something else, for its type is another, or too small for it.
+        """
+        is_set = True
+        for found, kind, place in self.entries(directory):
+            if found == tag:
+                try:
+                    self.write(LETTERS[kind], place, value)
+                except (KeyError, struct.error):
+                    is_set = False
+        return is_set
 
 
 def patch_exif(data: bytes, width_px: int, height_px: int) -> bytes | None:
@@ -68,7 +84,8 @@ def patch_exif(data: bytes, width_px: int, height_px: int) -> bytes | None:
     try:
         tiff = _Tiff(data[len(prefix) :])
         main = tiff.read("I", 4)
-        tiff.set(main, ORIENTATION, 1)
+        if not tiff.set(main, ORIENTATION, 1):
+            return None
         details = tiff.find(main, EXIF_IFD)
         if details is not None:
             directory = tiff.read(*details)
@@ -78,6 +95,26 @@ def patch_exif(data: bytes, width_px: int, height_px: int) -> bytes | None:
     except struct.error:
         return None
     return prefix + bytes(tiff.data)
+
+
+def copy_description(exif: Image.Exif) -> Image.Exif:
+    """What EXIF says about the photo, and nothing about how its pixels were stored: that goes into a TIFF of others.
+
+    Raises:
+        Exception: whatever Pillow raises on damaged metadata, also on what it can read but not write.
+    """
+    made = Image.Exif()
+    for tag in DESCRIBING_TAGS:
+        if tag in exif:
+            if not isinstance(exif[tag], str):
+                raise ValueError(f"tag {tag} is no text")
+            made[tag] = exif[tag]
+    for tag in SUB_DIRECTORIES:
+        if directory := exif.get_ifd(tag):
+            made.get_ifd(tag).update(directory)
+    described = Image.Exif()
+    described.load(made.tobytes())  # else Pillow would not count a new directory among the tags, nor write it
+    return described
 
 
 def _drop_thumbnail(tiff: _Tiff, link: int) -> None:

@@ -22,10 +22,10 @@ from edge_runtime.enhance.libraries import load_cv2, load_metrics
 from edge_runtime.enhance.operations import OPERATION_NAMES, Operation, apply_operations, check_names
 from edge_runtime.enhance.proposals import find_sharpness_limit, propose_operations
 from edge_runtime.enhance.result import FixResult, FixTimings
-from edge_runtime.enhance.search import Candidate, Search, find_loss
+from edge_runtime.enhance.search import Candidate, Search, find_loss, format_missing
 from edge_runtime.enhance.similarity import compute_floor_ssim, compute_psnr_db, compute_ssim
 from edge_runtime.enhance.source import Source, read_source
-from edge_runtime.errors import UsageError
+from edge_runtime.errors import InputError, UsageError
 from edge_runtime.formats import PhotoFormat
 from edge_runtime.gate.policy import Policy, evaluate, load_policy
 from edge_runtime.result import Score
@@ -76,8 +76,9 @@ def enhance(
         color_order: of a frame: "rgb" or "bgr".
 
     Raises:
-        InputError: the photo cannot be read or decoded, or a fixed copy would lose something that matters: frames of an
-            animation, transparency, printing inks.
+        InputError: the photo cannot be read or decoded, a fixed copy would lose something that matters (frames of an
+            animation, transparency, printing inks), or does not fit the format that is chosen where ``output_format``
+            is None.
         UsageError: OpenCV or scikit-image is missing, an operation is unknown, a limit is out of range, or the finished
             picture does not fit ``output_format``.
     """
@@ -103,7 +104,14 @@ def enhance(
     candidates = search.run(proposals) if proposals else []
     searched = perf_counter()
     format_chosen = output_format or choose_output_format(source.format)
-    verified, refusal = _verify(candidates, source, factor, scorer, before, (min_gain, min_ssim), format_chosen)
+    path = os.fspath(photo) if isinstance(photo, (str, os.PathLike)) else None
+    try:
+        verified, refusal = _verify(candidates, source, factor, scorer, before, (min_gain, min_ssim), format_chosen)
+    except UsageError as error:
+        if output_format is not None:
+            raise
+        # Nobody has asked for this format: the error is about this photo, and others go on.
+        raise InputError(f"{path or 'photo'}: {error}") from error
     finished = perf_counter()
     times = (read - started, searched - read, finished - searched, finished - started)
     result = FixResult(
@@ -115,7 +123,7 @@ def enhance(
         # Sharpening is never proposed under this limit, and nothing else adds detail.
         needs_retake=before.attributes.sharpness < sharpness_limit,
         tried=search.tried,
-        path=os.fspath(photo) if isinstance(photo, (str, os.PathLike)) else None,
+        path=path,
     )
     if verified is None:
         return result
@@ -168,9 +176,11 @@ def _verify(
         gain = verified.score.quality - before.quality
         spoilt = find_loss(before, verified.score, verified.operations)
         if gain < min_gain:
-            refusal = refusal or f"the finished file gains {gain:.1f} points, {min_gain:g} are asked for"
+            missing = format_missing(gain, min_gain, 1)
+            refusal = refusal or f"the finished file gains {missing} points, {min_gain:g} are asked for"
         elif verified.floor_ssim < min_ssim:
-            refusal = refusal or f"the finished file's SSIM is {verified.floor_ssim:.3f}, {min_ssim:g} is asked for"
+            missing = format_missing(verified.floor_ssim, min_ssim, 3)
+            refusal = refusal or f"the finished file's SSIM is {missing}, {min_ssim:g} is asked for"
         elif spoilt:
             refusal = refusal or f"the finished file loses too much {spoilt}"
         else:
@@ -213,9 +223,8 @@ def _explain(search: Search, min_gain: float, refusal: str) -> str:
     if refusal:
         return f"nothing kept: {refusal}"
     if search.best_gain < min_gain:
-        best = f"the best of {search.tried} tries gains {search.best_gain:.1f} points, {min_gain:g} are asked for"
-        return f"nothing kept: {best}"
-    return (
-        f"nothing kept: the best of {search.tried} tries would gain {search.best_gain:.1f} points, but stray too far "
-        "from the original or spoil another attribute"
-    )
+        missing = format_missing(search.best_gain, min_gain, 1)
+        return f"nothing kept: the best of {search.tried} tries gains {missing} points, {min_gain:g} are asked for"
+    # The reduced picture may score less than the photo, and of a kind the mildest goes before the best.
+    objection = search.best_objection or "nothing that may be kept of them gains enough on the whole photo"
+    return f"nothing kept: the best of {search.tried} tries would gain {search.best_gain:.1f} points, but {objection}"

@@ -19,7 +19,7 @@ from edge_runtime.enhance.similarity import compute_floor_ssim
 from edge_runtime.result import Attributes, Score
 from edge_runtime.scorer import PhotoScorer
 
-__all__ = ["MAX_ATTRIBUTE_LOSS", "Candidate", "Search", "find_loss"]
+__all__ = ["MAX_ATTRIBUTE_LOSS", "Candidate", "Search", "find_loss", "format_missing"]
 
 BEAM_WIDTH = 4
 MAX_OPERATIONS = 4
@@ -57,8 +57,15 @@ class Search:
     min_ssim: float
     tried: int = 0
     best_gain: float = 0.0
+    _best: tuple[Operation, ...] = ()
+    _objections: dict[tuple[Operation, ...], str] = field(default_factory=dict)
     _rungs: dict[Operation, int] = field(default_factory=dict)
     _pictures: dict[tuple[Operation, ...], NDArray[np.uint8]] = field(default_factory=dict)
+
+    @property
+    def best_objection(self) -> str:
+        """A clause on what speaks against the best of what was tried; "" if nothing does."""
+        return self._objections.get(self._best, "")
 
     def run(self, proposals: Sequence[Operation]) -> list[Candidate]:
         """Combines the proposals.
@@ -80,12 +87,19 @@ class Search:
                     if chain in seen:
                         continue
                     seen.add(chain)
-                    score = self._score(chain)
-                    self.best_gain = max(self.best_gain, score.quality - start.score.quality)
-                    if self._is_better(start.score, parent, Candidate(chain, score), operation):
-                        grown.append(Candidate(chain, score))
+                    candidate = Candidate(chain, self._score(chain))
+                    gain = candidate.score.quality - start.score.quality
+                    if gain > self.best_gain:
+                        self.best_gain, self._best = gain, chain
+                    self._objections[chain] = _find_objection(start.score, parent, candidate, operation)
+                    if not self._objections[chain]:
+                        grown.append(candidate)
             beam = self._choose(grown)
-            found += [each for each in beam if not find_loss(start.score, each.score, each.operations)]
+            for candidate in beam:
+                if loss := find_loss(start.score, candidate.score, candidate.operations):
+                    self._objections[candidate.operations] = _tell_loss(loss)
+                else:
+                    found.append(candidate)
             if not beam:
                 break
         return sorted(found, key=lambda candidate: -self._rank(candidate))
@@ -112,25 +126,16 @@ class Search:
             moved = tuple(operation for operation in candidate.operations if operation.is_geometric)
             reference, changed = self._apply(moved), self._apply(candidate.operations)
             if _count_clipped(changed) - _count_clipped(reference) > MAX_NEWLY_CLIPPED:
+                self._objections[candidate.operations] = "it would leave too many pixels pure black or white"
                 continue
-            if compute_floor_ssim(reference, changed, candidate.operations) >= self.min_ssim:
-                chosen.append(candidate)
-                kinds.add(names)
+            ssim = compute_floor_ssim(reference, changed, candidate.operations)
+            if ssim < self.min_ssim:
+                missing = format_missing(ssim, self.min_ssim, 3)
+                self._objections[candidate.operations] = f"its SSIM is {missing}, {self.min_ssim:g} is asked for"
+                continue
+            chosen.append(candidate)
+            kinds.add(names)
         return chosen
-
-    def _is_better(self, start: Score, parent: Candidate, grown: Candidate, operation: Operation) -> bool:
-        """Whether an operation improves the whole, and for the reason that it is there for.
-
-        Without the second, the model is easily pleased: nearly any photo scores higher with more contrast.
-        """
-        if _corrects_plain_cast(operation):  # which may darken the picture: a further step can make that good
-            return grown.score.quality >= parent.score.quality - MAX_CAST_COST
-        if find_loss(start, grown.score, grown.operations):
-            return False
-        if grown.score.quality < parent.score.quality + MIN_STEP:
-            return False
-        reached, had = (_read(score.attributes, operation.aim) for score in (grown.score, parent.score))
-        return reached >= had + MIN_AIM_STEP
 
     def _score(self, chain: tuple[Operation, ...]) -> Score:
         self.tried += 1
@@ -146,6 +151,35 @@ class Search:
                 return result
             self._pictures[chain] = result
         return self._pictures[chain]
+
+
+def format_missing(value: float, limit: float, decimals: int) -> str:
+    """A value below a limit, with ``decimals``, or as many more as it takes for the text to be below the limit, too."""
+    while float(text := f"{value:.{decimals}f}") >= limit:
+        decimals += 1
+    return text
+
+
+def _find_objection(start: Score, parent: Candidate, grown: Candidate, operation: Operation) -> str:
+    """A clause on why an operation does not improve the whole, and for the reason that it is there for; "" if it does.
+
+    Without the second, the model is easily pleased: nearly any photo scores higher with more contrast.
+    """
+    if _corrects_plain_cast(operation):  # which may darken the picture: a further step can make that good
+        is_cheap = grown.score.quality >= parent.score.quality - MAX_CAST_COST
+        return "" if is_cheap else f"its {operation.name} costs more than {MAX_CAST_COST:g} points"
+    if loss := find_loss(start, grown.score, grown.operations):
+        return _tell_loss(loss)
+    if grown.score.quality < parent.score.quality + MIN_STEP:
+        return f"its {operation.name} adds less than {MIN_STEP:g} point"
+    reached, had = (_read(score.attributes, operation.aim) for score in (grown.score, parent.score))
+    if reached < had + MIN_AIM_STEP:
+        return f"its {operation.name} does not raise {operation.aim} by {MIN_AIM_STEP:g} point, which it is there for"
+    return ""
+
+
+def _tell_loss(attribute: str) -> str:
+    return f"it would lose too much {attribute}"
 
 
 def find_loss(before: Score, after: Score, operations: Sequence[Operation]) -> str:

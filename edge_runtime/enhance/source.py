@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge_runtime.decode import decode_image, decode_photo
+from edge_runtime.enhance.exif import copy_description
 from edge_runtime.errors import DecodeError, InputError
 from edge_runtime.formats import PhotoFormat, open_with_plugin, sniff_format
 from edge_runtime.frame import check_frame
@@ -21,9 +22,9 @@ from edge_runtime.scorer import Photo
 
 __all__ = ["Source", "read_source"]
 
-# What stands in EXIF's main directory about the photo; the rest of a TIFF's directory says how its pixels are stored.
-DESCRIBING_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
-SUB_DIRECTORIES = (0x8769, 0x8825)  # details, and where it was taken
+IHDR_DEPTH = 24  # the byte of a PNG file that tells its bits a channel
+BITS_PER_SAMPLE = 258  # TIFF's tag for them
+LARGEST_DPI = 65535.0  # that every format can hold
 XMP_ORIENTATION = re.compile(rb'\s*tiff:Orientation="[1-8]"|<tiff:Orientation>[1-8]</tiff:Orientation>')
 # Such packets announce further pictures inside the file, which a fixed file has not.
 XMP_OF_CONTAINERS = (b"GContainer", b"/container/", b"hdrgm", b"GCamera")
@@ -79,7 +80,7 @@ def read_source(photo: Photo, color_order: str = "rgb") -> Source:
         raise DecodeError(f"{name}: {str(error).removeprefix('photo bytes: ')}") from error
     photo_format = sniff_format(data[:32], name)
     with open_with_plugin(io.BytesIO(data), photo_format, name) as image:
-        return _describe(image, pixels, name, photo_format, _is_lossless(photo_format, data))
+        return _describe(image, pixels, name, photo_format, _is_lossless(photo_format, data), data[:32])
 
 
 def _read_bytes(photo: str | os.PathLike[str] | bytes | bytearray | memoryview) -> tuple[bytes, str]:
@@ -93,7 +94,12 @@ def _read_bytes(photo: str | os.PathLike[str] | bytes | bytearray | memoryview) 
 
 
 def _describe(
-    image: Image.Image, pixels: NDArray[np.uint8], name: str, photo_format: PhotoFormat | None, is_lossless: bool
+    image: Image.Image,
+    pixels: NDArray[np.uint8],
+    name: str,
+    photo_format: PhotoFormat | None,
+    is_lossless: bool,
+    head: bytes = b"",
 ) -> Source:
     if getattr(image, "n_frames", 1) > 1 and photo_format is not PhotoFormat.JPEG:
         raise InputError(f"{name}: has several frames, and only one would be left; save the frame that you want alone")
@@ -104,8 +110,8 @@ def _describe(
     if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
         raise InputError(f"{name}: is partly transparent, which a fixed copy would lose; save it on a white background")
     notes = []
-    if image.mode.startswith("I"):
-        notes.append("the original has 16 bits a channel, the fixed photo 8")
+    if (depth_bits := _read_depth_bits(image, photo_format, head)) > 8:
+        notes.append(f"the original has {depth_bits} bits a channel, the fixed photo 8")
     info: dict[Any, Any] = image.info
     exif = _read_exif(image)
     xmp = info.get("xmp", info.get("XML:com.adobe.xmp"))
@@ -114,7 +120,6 @@ def _describe(
     if isinstance(xmp, bytes) and any(word in xmp for word in XMP_OF_CONTAINERS):
         notes.append("XMP is left out, for it announces further pictures in the file")
         xmp = None
-    dpi = info.get("dpi")
     return Source(
         pixels,
         photo_format,
@@ -123,7 +128,7 @@ def _describe(
         exif,
         info.get("icc_profile") or None,
         XMP_ORIENTATION.sub(b"", xmp) if isinstance(xmp, bytes) else None,
-        (float(dpi[0]), float(dpi[1])) if isinstance(dpi, tuple) and len(dpi) == 2 and all(dpi) else None,
+        _read_dpi(info.get("dpi")),
         tuple(notes),
     )
 
@@ -134,19 +139,28 @@ def _read_exif(image: Image.Image) -> bytes | None:
     if isinstance(block, bytes) and block:
         return block
     try:
-        found = image.getexif()
-        if not found:
-            return None
-        made = Image.Exif()
-        for tag in DESCRIBING_TAGS:
-            if tag in found:
-                made[tag] = found[tag]
-        for tag in SUB_DIRECTORIES:
-            if directory := found.get_ifd(tag):
-                made.get_ifd(tag).update(directory)
-        return made.tobytes() if made else None
+        described = copy_description(image.getexif())
+        return described.tobytes() if described else None
     except Exception:  # the parser raises struct.error, SyntaxError, ... on damaged metadata
         return None
+
+
+def _read_depth_bits(image: Image.Image, photo_format: PhotoFormat | None, head: bytes) -> int:
+    """Bits a channel in the file: Pillow makes 8 of 16 where there are several channels, and its mode does not tell."""
+    if photo_format is PhotoFormat.PNG and len(head) > IHDR_DEPTH:
+        return head[IHDR_DEPTH]
+    if photo_format is PhotoFormat.TIFF and BITS_PER_SAMPLE in (tags := getattr(image, "tag_v2", {})):
+        return int(np.max(tags[BITS_PER_SAMPLE]))
+    return 16 if image.mode.startswith("I") else 8
+
+
+def _read_dpi(value: Any) -> tuple[float, float] | None:
+    """Dots per inch across and down, if they are any: 0/0 is in some files, and 1e9."""
+    try:
+        across, down = (float(number) for number in value)
+    except (TypeError, ValueError):
+        return None
+    return (across, down) if 0 < across <= LARGEST_DPI and 0 < down <= LARGEST_DPI else None
 
 
 def _find_format(key: str | None) -> PhotoFormat | None:

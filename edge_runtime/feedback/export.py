@@ -14,7 +14,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.feedback.correction import Correction
 from edge_runtime.feedback.photos import find_photo
 from edge_runtime.feedback.store import FeedbackStore
-from edge_runtime.output_file import check_output, write_output
+from edge_runtime.output_file import write_output
 
 __all__ = ["LeftOut", "export_manifest"]
 
@@ -46,14 +46,15 @@ def export_manifest(
         force: replace an existing file.
 
     Returns:
-        The number of rows, and the photos that are gone or were changed since: ratings belong to the very bytes.
+        The number of rows, and the photos that are left out: they are gone or were changed since, for ratings belong to
+        the very bytes, or their names cannot stand in a manifest.
 
     Raises:
-        UsageError: there is nothing to export, notes are too long for a manifest, or the file exists or cannot be
-            written.
+        UsageError: there is nothing to export, notes are too long for a manifest, or the file exists, cannot be
+            written, or is the store or one of its photos.
     """
     target = Path(path)
-    check_output(target, force=force)
+    store.originals().check(target, force=force, makes_folder=False)
     by_photo: dict[str, list[Correction]] = {}
     for correction in store.corrections():
         by_photo.setdefault(correction.photo_sha256, []).append(correction)
@@ -64,17 +65,17 @@ def export_manifest(
     folder = target.parent.resolve()
     for corrections in by_photo.values():
         places = (find_photo(correction, store.photos) for correction in corrections)
-        place = next((place for place in places if place is not None), None)
-        if place is None:
-            named = corrections[-1].photo_path or corrections[-1].photo_sha256
-            left_out.append(LeftOut(named, "the photo is gone or was changed since; --keep-photo keeps a copy"))
-        else:
-            rows.append(_build_row(corrections, _describe_way(place.resolve(), folder)))
+        ways = [_describe_way(place.resolve(), folder) for place in places if place is not None]
+        way = next((way for way in ways if way == way.strip()), None)
+        if way is not None:
+            rows.append(_build_row(corrections, way))
+            continue
+        fault = "its name ends with a space, which the training drops" if ways else "it is gone or was changed since"
+        named = corrections[-1].photo_path or corrections[-1].photo_sha256
+        left_out.append(LeftOut(named, f"{fault}; --keep-photo keeps a copy"))
     if not rows:
-        raise UsageError(
-            f"{store.path}: none of the {len(left_out)} photos is where it was, e.g. {left_out[0].path}; put them "
-            "back, or keep copies with --keep-photo"
-        )
+        first = f"{left_out[0].path}: {left_out[0].reason}"
+        raise UsageError(f"{store.path}: none of the {len(left_out)} photos can be exported, e.g. {first}")
     text = io.StringIO()
     writer = csv.DictWriter(CsvRows(text), (*MANIFEST_COLUMNS, *FURTHER_COLUMNS), restval="")
     writer.writeheader()

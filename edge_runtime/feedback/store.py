@@ -25,6 +25,7 @@ from edge_runtime.feedback.correction import (
 from edge_runtime.feedback.location import find_default_store
 from edge_runtime.feedback.photos import drop_photo, keep_photo, read_photo
 from edge_runtime.feedback.schema import bring_up_to_date
+from edge_runtime.originals import Originals
 from edge_runtime.paths import exists
 from edge_runtime.result import Decision, Score
 
@@ -165,6 +166,17 @@ class FeedbackStore:
             rows = self._open().execute(f"SELECT {COLUMNS} FROM corrections ORDER BY id").fetchall()
         return [self._build(row) for row in rows]
 
+    def originals(self) -> Originals:
+        """What no output may replace: the store, the photos that its corrections are about, and its copies of them.
+
+        Raises:
+            UsageError: as :meth:`corrections`.
+        """
+        corrections = self.corrections()
+        photos = (correction.photo_path for correction in corrections if correction.photo_path)
+        copies = (self.photos / correction.kept_file for correction in corrections if correction.kept_file)
+        return Originals([self.path, *photos, *copies])
+
     def remove(self, number: int) -> None:
         """Removes a correction, and the store's copy of its photo if no other correction has it.
 
@@ -172,7 +184,8 @@ class FeedbackStore:
             number: its id.
 
         Raises:
-            UsageError: there is no such correction, or the store cannot be written.
+            UsageError: there is no such correction, the store cannot be written, or the copy cannot be removed: then
+                the correction is gone all the same.
         """
         if not -LARGEST_ID <= number <= LARGEST_ID:  # SQLite cannot even be asked
             raise UsageError(f"{self.path}: no correction has such a number; `photogate feedback list` shows all")
@@ -181,9 +194,19 @@ class FeedbackStore:
             if row is None:
                 raise UsageError(f"{self.path}: no correction {number}; `photogate feedback list` shows all")
             connection.execute("DELETE FROM corrections WHERE id = ?", (number,))
-            query = "SELECT count(*) FROM corrections WHERE kept_file = ?"
-            if isinstance(row[0], str) and not connection.execute(query, row).fetchone()[0]:
-                drop_photo(self.photos, row[0])
+        if not isinstance(row[0], str):
+            return
+        # Not before the commit, which may yet fail: a copy too many can be removed, one too few is lost. And in a
+        # transaction, too, so that no other process adds a correction that counts on the copy.
+        try:
+            with self._transaction() as connection:
+                query = "SELECT count(*) FROM corrections WHERE kept_file = ?"
+                if not connection.execute(query, row).fetchone()[0]:
+                    drop_photo(self.photos, row[0])
+        except UsageError as error:
+            raise UsageError(
+                f"correction {number} is removed, the copy of its photo is not; delete {self.photos / row[0]} ({error})"
+            ) from error
 
     def close(self) -> None:
         """Closes the file; may be called twice."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from edge_runtime import PhotoScorer
 from edge_runtime.decode import decode_photo
 from edge_runtime.enhance import compute_psnr_db, compute_ssim, enhance
 from edge_runtime.enhance.operations import Operation
-from edge_runtime.enhance.search import Search
+from edge_runtime.enhance.search import Search, format_missing
 from edge_runtime.errors import InputError, UsageError
 from edge_runtime.formats import PhotoFormat
 
@@ -61,7 +62,7 @@ def test_margin(light_scorer: Any, dark_pixels: Pixels, encode: Encode) -> None:
 def test_floor(light_scorer: Any, dark_pixels: Pixels, encode: Encode) -> None:
     result = enhance(encode(dark_pixels), light_scorer, min_ssim=0.9999)
     assert result.outcome == "nothing_kept"
-    assert "stray too far" in result.explanation
+    assert re.search(r"would gain .*, but its SSIM is 0\.\d{3,}, 0\.9999 is asked for", result.explanation)
 
 
 def test_a_promise_that_the_finished_file_breaks_is_not_kept(
@@ -96,13 +97,44 @@ def test_quality_alone_is_not_enough(make_scorer: Any, dark_pixels: Pixels, enco
     def judge(pixels: Pixels, **attributes: float) -> tuple[float, dict[str, float]]:
         return min(float(pixels.mean()), 150.0) / 1.5, {"exposure": 40.0, **attributes}
 
-    assert enhance(encode(dark_pixels), make_scorer(judge)).outcome == "nothing_kept"
+    result = enhance(encode(dark_pixels), make_scorer(judge))
+    assert result.outcome == "nothing_kept"
+    assert re.search(r"but its (exposure|gamma|contrast) does not raise exposure by 1 point", result.explanation)
 
     def judge_spoilt(pixels: Pixels) -> tuple[float, dict[str, float]]:
         points = min(float(pixels.mean()), 150.0) / 1.5
         return points, {"exposure": points, "noise": max(250.0 - 5.0 * points, 0.0)}
 
-    assert enhance(encode(dark_pixels), make_scorer(judge_spoilt)).outcome == "nothing_kept"
+    result = enhance(encode(dark_pixels), make_scorer(judge_spoilt))
+    assert result.outcome == "nothing_kept"
+    assert "but it would lose too much noise" in result.explanation
+
+
+def test_what_leaves_no_level_is_refused_for_that(make_scorer: Any, encode: Encode) -> None:
+    pixels = np.full((240, 320, 3), 60, np.uint8)
+    pixels[:, ::2] = 120
+
+    def judge(pixels: Pixels) -> tuple[float, dict[str, float]]:
+        points = 100.0 * float((pixels >= 254).mean())
+        return points, {"exposure": points}
+
+    bright = [Operation("exposure", (("stops", 3.0),))]
+    search = Search(pixels, make_scorer(judge), 0.0)
+    assert search.run(bright) == []
+    assert search.best_objection == "it would leave too many pixels pure black or white"
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "decimals", "text"),
+    [
+        *((1.04, 3.0, 1, "1.0"), (2.9, 3.0, 1, "2.9"), (2.96, 3.0, 1, "2.96"), (2.9996, 3.0, 1, "2.9996")),
+        *((0.5996, 0.6, 3, "0.5996"), (-0.01, 0.0, 1, "-0.01")),
+    ],
+)
+def test_a_figure_never_looks_like_the_limit_that_it_misses(
+    value: float, limit: float, decimals: int, text: str
+) -> None:
+    assert format_missing(value, limit, decimals) == text
 
 
 def test_a_good_photo_is_left_alone(make_scorer: Any, photo: Image.Image) -> None:
@@ -197,6 +229,15 @@ def test_inputs_that_cannot_be_fixed(light_scorer: Any, dark_pixels: Pixels) -> 
     layer.putalpha(100)
     with pytest.raises(InputError, match="partly transparent"):
         enhance(layer, light_scorer)
+
+
+@pytest.mark.parametrize("chosen", [None, PhotoFormat.JPEG], ids=["by itself", "by the caller"])
+def test_a_format_that_cannot_hold_the_photo(light_scorer: Any, photo: Image.Image, chosen: PhotoFormat | None) -> None:
+    """Nobody has asked for the one that is found for a JPEG 2000: then it is the photo's fault, and others go on."""
+    picture = photo.resize((66_000, 16)).point(lambda level: level * 0.45)
+    picture.format = PhotoFormat.JPEG2000.key
+    with pytest.raises(InputError if chosen is None else UsageError, match="cannot write 66000 x 16 pixels as JPEG"):
+        enhance(picture, light_scorer, output_format=chosen, min_ssim=0.0)
 
 
 # -- the shipped model -----------------------------------------------------------------------------------------------

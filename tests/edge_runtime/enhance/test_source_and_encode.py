@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from PIL import Image, ImageCms
 
 from edge_runtime.enhance.encode import choose_output_format, encode_fixed
 from edge_runtime.enhance.exif import PREFIX, patch_exif
-from edge_runtime.enhance.source import read_source
+from edge_runtime.enhance.source import Source, read_source
 from edge_runtime.errors import DecodeError, InputError
 from edge_runtime.formats import PhotoFormat
 
@@ -77,6 +78,34 @@ def test_damaged_exif_is_left_out(block: bytes) -> None:
     assert patch_exif(block, 10, 10) is None
 
 
+def list_orientations(*entries: tuple[int, int]) -> bytes:
+    """EXIF with (type, value) of each orientation that it states."""
+    packed = b"".join(struct.pack("<HHIi", 0x0112, kind, 1, value) for kind, value in entries)
+    return b"II*\0" + struct.pack("<IH", 8, len(entries)) + packed + bytes(4)
+
+
+@pytest.mark.parametrize("kinds", [(3,), (4,), (6,), (8,), (9,), (13,), (3, 3), (4, 8)])
+def test_the_orientation_is_taken_back_whatever_its_type(kinds: tuple[int, ...]) -> None:
+    patched = patch_exif(list_orientations(*((kind, 6) for kind in kinds)), 32, 16)
+    assert patched is not None
+    assert [struct.unpack_from("<i", patched, 18 + 12 * index)[0] for index in range(len(kinds))] == [1] * len(kinds)
+    exif = Image.Exif()
+    exif.load(patched)
+    assert exif[0x0112] == 1
+
+
+@pytest.mark.parametrize("kind", [2, 5, 11, 16, 99])
+def test_exif_whose_orientation_cannot_be_taken_back_is_left_out(kind: int) -> None:
+    assert patch_exif(list_orientations((3, 1), (kind, 6)), 32, 16) is None
+
+
+@pytest.mark.parametrize("value", [None, 72, (72,), (0, 72), (-1, 72), (math.nan, 72), (72, 1e9), ("a", "b")])
+def test_a_resolution_that_is_none_is_left_out(photo: Image.Image, value: object) -> None:
+    picture = photo.copy()
+    picture.info["dpi"] = value
+    assert read_source(picture).dpi is None
+
+
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
 def test_metadata_survives(photo: Image.Image, tmp_path: Path, profile: bytes, form: str) -> None:
     settings: dict = {"exif": make_exif(), "icc_profile": profile, "dpi": (300, 300)}
@@ -138,6 +167,18 @@ def test_sixteen_bits_are_noted(tmp_path: Path) -> None:
     source = read_source(save(tmp_path / "deep.png", Image.fromarray(levels)))
     assert source.is_grey
     assert any("16 bits" in note for note in source.notes)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_sixteen_bits_of_colour_are_noted(photo: Image.Image, tmp_path: Path, suffix: str) -> None:
+    cv2 = pytest.importorskip("cv2", reason="Pillow writes no such files")
+    path = tmp_path / f"deep{suffix}"
+    for levels, notes in (
+        (np.asarray(photo), ()),
+        (np.asarray(photo).astype(np.uint16) * 257, ("the original has 16 bits a channel, the fixed photo 8",)),
+    ):
+        cv2.imwrite(str(path), levels[..., ::-1])
+        assert read_source(path).notes == read_source(path.read_bytes()).notes == notes
 
 
 def test_opaque_alpha_is_no_transparency(photo: Image.Image, tmp_path: Path) -> None:
@@ -204,6 +245,61 @@ def test_a_tiff_keeps_what_cameras_write(
             assert exif.get_ifd(directory).items() >= values[directory].items()
         assert ("dc:title" in str(image.info.get("xmp"))) == bool(xmp)
         np.testing.assert_array_equal(np.asarray(image), source.pixels)
+
+
+@pytest.mark.parametrize(
+    ("tag", "value"),
+    [(256, 4000), (257, 3000), (262, 6), (266, 2), (278, 0), (284, 2), (320, (0, 1, 2)), (338, 0), (33723, 1)],
+)
+@pytest.mark.parametrize("has_details", [False, True])
+def test_a_tiff_takes_no_word_of_how_the_jpeg_was_stored(
+    photo: Image.Image, tmp_path: Path, tag: int, value: Any, has_details: bool
+) -> None:
+    tags = Image.Exif()
+    tags[tag], tags[0x0110] = value, "Model"
+    if has_details:
+        tags.get_ifd(0x8769)[0x9003] = "2026:11:29 08:00:00"
+    source = read_source(save(tmp_path / "photo.jpg", photo, exif=tags))
+    encoded, notes = encode_fixed(source.pixels, source, PhotoFormat.TIFF)
+    assert notes == ()
+    np.testing.assert_array_equal(read_source(encoded).pixels, source.pixels)
+    with Image.open(io.BytesIO(encoded)) as image:
+        exif = image.getexif()
+        assert exif[0x0110] == "Model"
+        assert (0x9003 in exif.get_ifd(0x8769)) is has_details
+
+
+@pytest.mark.parametrize(
+    ("main", "details"),
+    [((0x0132, 4), (0x9003, 4)), ((0x0200, 4), (0x9000, 11)), ((0x0200, 4), (0xA005, 7))],
+    ids=["date that is a number", "version that is a number", "directory that is none"],
+)
+@pytest.mark.parametrize("xmp", [None, XMP.replace(b"6", b"1")])
+def test_what_no_tiff_can_hold_is_left_out_aloud(
+    photo: Image.Image, main: tuple[int, int], details: tuple[int, int], xmp: bytes | None
+) -> None:
+    def build(*entries: tuple[int, int, int]) -> bytes:
+        packed = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+        return struct.pack("<H", len(entries)) + packed + bytes(4)
+
+    start = 8 + len(build((0, 0, 0), (0, 0, 0)))
+    block = b"II*\0" + struct.pack("<I", 8) + build((*main, 7), (0x8769, 4, start)) + build((*details, 7))
+    pixels = np.asarray(photo)
+    encoded, notes = encode_fixed(pixels, Source(pixels, exif=block, xmp=xmp), PhotoFormat.TIFF)
+    assert notes == ("EXIF is left out, for it is damaged",)
+    source = read_source(encoded)
+    np.testing.assert_array_equal(source.pixels, pixels)
+    assert (source.xmp is None) is (xmp is None)
+
+
+def test_a_tiff_of_details_alone_keeps_them(photo: Image.Image, tmp_path: Path) -> None:
+    tags = Image.Exif()
+    tags.get_ifd(0x8769)[0x9003] = "2026:11:29 08:00:00"
+    tags[0x8769] = dict(tags.get_ifd(0x8769))
+    source = read_source(save(tmp_path / "photo.tif", photo, exif=tags.tobytes()))
+    encoded, _ = encode_fixed(source.pixels, source, PhotoFormat.TIFF)
+    with Image.open(io.BytesIO(encoded)) as image:
+        assert image.getexif().get_ifd(0x8769)[0x9003] == "2026:11:29 08:00:00"
 
 
 def test_a_jpeg_with_further_pictures_is_read_from_pillow_as_from_its_file(photo: Image.Image, tmp_path: Path) -> None:

@@ -149,6 +149,20 @@ def test_recalibrate_writes_a_policy_that_the_gate_takes(
     assert load_policy(output) == policy
 
 
+def test_outputs_replace_no_photo_and_no_store(run_command: Run, place: Path, photo: Path, tmp_path: Path) -> None:
+    add = ("feedback", "add", photo, "--store", place, "--verdict", "accept", "--keep-photo")
+    assert run_command(*add).returncode == 0
+    (copy,) = (path for path in place.parent.glob("f-photos/*/*"))
+    (tmp_path / "link").symlink_to(photo)
+    contents = {path: path.read_bytes() for path in (place, photo, copy)}
+    for output in (*contents, tmp_path / "link"):
+        for words in (("export", output), ("recalibrate", "-o", output)):
+            result = run_command("feedback", *words, "--store", place, "--force")
+            assert result.returncode == 2, words
+            assert "which is never overwritten" in result.stderr
+    assert {path: path.read_bytes() for path in contents} == contents
+
+
 def test_wrong_usage(run_command: Run, place: Path, photo: Path, tmp_path: Path) -> None:
     for arguments in (
         ("add", photo),

@@ -138,6 +138,24 @@ def test_names_that_begin_with_a_space(store: FeedbackStore, tmp_path: Path, bui
     assert [photo.path for photo in load_manifest(tmp_path / "out.csv")] == [path.resolve()]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_names_that_end_with_a_space_are_left_out(
+    store: FeedbackStore, photos: list[Path], tmp_path: Path, build_score: BuildScore
+) -> None:
+    path = photos[0].rename(tmp_path / "trail.png ")
+    store.add(path, build_score(50.0), "review")
+    with pytest.raises(UsageError, match=r"none of the 1 photos can be exported, e\.g\. .*trail\.png : its name ends"):
+        export_manifest(store, tmp_path / "out.csv")
+    store.add(photos[1], build_score(50.0), "review")
+    count, left_out = export_manifest(store, tmp_path / "out.csv")
+    assert (count, [entry.path for entry in left_out]) == (1, [str(path)])
+    assert "--keep-photo" in left_out[0].reason
+    assert [photo.path for photo in load_manifest(tmp_path / "out.csv")] == [photos[1].resolve()]
+    store.add(path, build_score(50.0), "review", is_kept=True)
+    assert export_manifest(store, tmp_path / "out.csv", force=True) == (2, [])
+    assert len(load_manifest(tmp_path / "out.csv")) == 2
+
+
 def test_two_exports_stand_together(
     store: FeedbackStore, photos: list[Path], tmp_path: Path, build_score: BuildScore
 ) -> None:

@@ -126,6 +126,33 @@ def test_threads_take_turns(store: FeedbackStore, photo: Path, build_score: Buil
     assert [correction.id for correction in store.corrections()] == list(range(1, 41))
 
 
+def test_a_removal_that_fails_keeps_the_photo(store: FeedbackStore, photo: Path, build_score: BuildScore) -> None:
+    added = store.add(photo, build_score(50.0), "review", is_kept=True)
+    copy = store.photos / str(added.kept_file)
+    reader = sqlite3.connect(store.path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM corrections").fetchone()  # holds off the commit, and only that
+    store._open().execute("PRAGMA busy_timeout = 50")
+    with pytest.raises(UsageError, match="another process"):
+        store.remove(added.id)
+    reader.execute("ROLLBACK")
+    reader.close()
+    assert store.corrections() == [added]
+    assert copy.exists()
+    store.remove(added.id)
+    assert not copy.exists()
+
+
+def test_a_copy_that_cannot_be_removed_is_named(store: FeedbackStore, photo: Path, build_score: BuildScore) -> None:
+    added = store.add(photo, build_score(50.0), "review", is_kept=True)
+    copy = store.photos / str(added.kept_file)
+    copy.unlink()
+    copy.mkdir()
+    with pytest.raises(UsageError, match=rf"correction {added.id} is removed, .* is not; delete .*\.jpg"):
+        store.remove(added.id)
+    assert store.corrections() == []
+
+
 def test_a_writer_that_waits_too_long_says_so(store: FeedbackStore, photo: Path, build_score: BuildScore) -> None:
     other = sqlite3.connect(store.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
