@@ -75,6 +75,28 @@ def test_another_box_is_learnt_anew(camera: Any, kept: MonitorConfig, stub: Any)
     assert camera.monitor.summary()["cameras"]["aisle"]["regions"]["all"]["is_learning"]
 
 
+@pytest.mark.parametrize("change", ["box", "name", "kind"])
+def test_an_event_of_what_is_not_watched_any_more_as_it_was_closes_once(
+    camera: Any, kept: MonitorConfig, stub: Any, change: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    camera.monitor = Monitor(kept, stub)
+    camera.watch(15)
+    (opened,) = camera.watch(10, defocus)
+    changed = {
+        "box": replace(kept, regions=(RegionConfig("all", box=(0, 0, 160, 200)),)),
+        "name": replace(kept, regions=(RegionConfig("cereals"),)),
+        "kind": replace(kept, rules={**kept.rules, "blurred": replace(kept.rules["blurred"], is_enabled=False)}),
+    }[change]
+    restart(camera, changed, stub)
+    (closed,) = camera.watch(10)
+    assert (closed.event_id, closed.region, closed.kind) == (opened.event_id, "all", "blurred")
+    assert (closed.state, closed.value) == ("closed", None)
+    assert closed.duration_ms >= 5_000
+    assert "region all: blurred was open, and is closed" in caplog.text
+    restart(camera, changed, stub)
+    assert camera.watch(5) == []
+
+
 def test_what_is_usual_is_learnt_anew_where_that_is_asked_for(camera: Any, kept: MonitorConfig, stub: Any) -> None:
     camera.monitor = Monitor(kept, stub)
     camera.watch(15)
