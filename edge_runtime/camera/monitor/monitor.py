@@ -18,6 +18,7 @@ from edge_runtime.camera.monitor.camera import CameraMonitor, CameraStep
 from edge_runtime.camera.monitor.config import MonitorConfig
 from edge_runtime.camera.monitor.events import Event, format_time
 from edge_runtime.camera.monitor.evidence import EvidenceFolder
+from edge_runtime.camera.monitor.folder import FolderClaim
 from edge_runtime.camera.monitor.kinds import RULES
 from edge_runtime.camera.monitor.sinks import Sink, open_sinks
 from edge_runtime.camera.monitor.state import load_state, save_state
@@ -62,7 +63,7 @@ class Monitor:
 
         Raises:
             SourceError: the state is of a newer version, a secret is missing, a queue has no folder.
-            UsageError: a folder cannot be written to, a library is not installed.
+            UsageError: a folder cannot be written to, or is another monitor's; a library is not installed.
         """
         self.config = config
         self._scorer = scorer
@@ -73,21 +74,19 @@ class Monitor:
         self._is_closed = False
         self._saved_ms: dict[str, int] = {}
         self._warning: str | None = None  # for the next event
-        if config.folder is not None:
-            try:
-                config.folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise UsageError(
-                    f"{config.folder}: cannot make the monitor's folder: {error.strerror or error}; choose another"
-                ) from error
-        self._state = {} if config.folder is None else load_state(config.folder / "state.json")
+        self._claim = None if config.folder is None else FolderClaim(config.folder)
+        try:
+            self._state = {} if config.folder is None else load_state(config.folder / "state.json")
+            self._sinks = list(sinks) if sinks is not None else open_sinks(config)
+        except BaseException:
+            self._release()
+            raise
         self._day = self._restore_day()
         self._left_day: DayTotals | None = None  # the one before
         is_kept = config.folder is not None and config.evidence.is_enabled
         self._evidence = (
             EvidenceFolder(config.folder / "evidence", config.evidence) if is_kept and config.folder else None
         )
-        self._sinks = list(sinks) if sinks is not None else open_sinks(config)
         self._turn_day(self._wall_clock_ms(), is_restored=True)
 
     def feed(self, item: Frame | Interruption, camera: str) -> list[Event]:
@@ -171,6 +170,7 @@ class Monitor:
                 self._write_summary()
                 for sink in self._sinks:
                     sink.close()
+                self._release()
             return []
 
     def __enter__(self) -> Monitor:
@@ -180,6 +180,10 @@ class Monitor:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _release(self) -> None:
+        if self._claim is not None:
+            self._claim.release()
 
     def _add_camera(self, name: str) -> CameraMonitor:
         watched = CameraMonitor(name, self.config, self._scorer)

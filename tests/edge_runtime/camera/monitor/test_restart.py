@@ -13,7 +13,7 @@ from PIL import Image, ImageFilter
 
 from edge_runtime.camera.monitor import Monitor, MonitorConfig, RegionConfig
 from edge_runtime.camera.monitor.config import EvidenceConfig
-from edge_runtime.errors import SourceError
+from edge_runtime.errors import SourceError, UsageError
 
 NOON_MS = 1_763_640_000_000  # 2025-11-20 12:00 UTC
 
@@ -137,6 +137,35 @@ def test_a_broken_state_is_put_aside_and_learnt_anew(
     camera.watch(15)
     assert "anew" in caplog.text
     assert [event.kind for event in camera.watch(8, defocus)] == ["blurred"]
+
+
+def test_a_folder_is_one_monitors_at_a_time(camera: Any, kept: MonitorConfig, stub: Any) -> None:
+    camera.monitor = Monitor(kept, stub)
+    with pytest.raises(UsageError, match="another monitor"):
+        Monitor(kept, stub)
+    camera.watch(15)
+    restart(camera, kept, stub)
+    assert [event.kind for event in camera.watch(8, defocus)] == ["blurred"]
+
+
+def test_a_folder_whose_monitor_could_not_start_is_free(kept: MonitorConfig, stub: Any) -> None:
+    assert kept.folder is not None
+    kept.folder.mkdir()
+    (kept.folder / "state.json").write_text('{"schema": 2}')
+    with pytest.raises(SourceError, match="update photogate") as caught:
+        Monitor(kept, stub)
+    (kept.folder / "state.json").unlink()
+    Monitor(kept, stub).close()
+    assert caught.value is not None, "though what was raised is still at hand"
+
+
+def test_where_folders_cannot_be_locked_the_monitor_runs_all_the_same(
+    kept: MonitorConfig, stub: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert kept.folder is not None
+    (kept.folder / "monitor.lock").mkdir(parents=True)
+    Monitor(kept, stub).close()
+    assert "cannot be kept out" in caplog.text
 
 
 def test_a_newer_state_is_refused(kept: MonitorConfig, stub: Any) -> None:
