@@ -126,22 +126,13 @@ class LiveScorer:
                 return self._drop("dropped_rate")
         samples = sample_frame(frame) if self._options.skip_unchanged else None
         with self._lock:
-            is_unchanged = samples is not None and self._is_fresh(timestamp_ms) and self._detector.is_unchanged(samples)
-        kept: Frame | None = None
-        if not is_unchanged:
-            kept = replace(frame, pixels=frame.pixels.copy()) if self._options.copy else frame
+            if samples is not None and self._is_fresh(timestamp_ms) and self._detector.is_unchanged(samples):
+                # Placed before the lock is let go of: otherwise the worker could begin a frame that waits, whose score
+                # this one would get.
+                return self._place(_Item(timestamp_ms, submitted, samples, None))
+        kept = replace(frame, pixels=frame.pixels.copy()) if self._options.copy else frame
         with self._lock:
-            if self._is_closed:
-                return self._drop("dropped_busy")
-            pending = self._pending
-            newest_ms = pending.timestamp_ms if pending is not None else self._taken_ms
-            if newest_ms is not None and newest_ms >= timestamp_ms:  # another thread was faster with a newer frame
-                return self._drop("dropped_late")
-            if pending is not None:
-                self._drop("dropped_busy")
-            self._pending = _Item(timestamp_ms, submitted, samples, kept)
-            self._work.notify()
-        return True
+            return self._place(_Item(timestamp_ms, submitted, samples, kept))
 
     def results(self) -> Iterator[FrameResult]:
         """Results as they come; ends when the scorer is closed and all have been fetched.
@@ -202,6 +193,20 @@ class LiveScorer:
     def _is_fresh(self, timestamp_ms: int) -> bool:
         max_age_ms = self._options.max_age_ms
         return not max_age_ms or self._scored_ms is None or timestamp_ms - self._scored_ms < max_age_ms
+
+    def _place(self, item: _Item) -> bool:
+        """Lets an item wait for the worker, unless a newer one does so already; for whoever holds the lock."""
+        if self._is_closed:
+            return self._drop("dropped_busy")
+        pending = self._pending
+        newest_ms = pending.timestamp_ms if pending is not None else self._taken_ms
+        if newest_ms is not None and newest_ms >= item.timestamp_ms:  # another thread was faster with a newer frame
+            return self._drop("dropped_late")
+        if pending is not None:
+            self._drop("dropped_busy")
+        self._pending = item
+        self._work.notify()
+        return True
 
     def _drop(self, name: str) -> bool:
         self._counts[name] += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,10 @@ from edge_runtime.camera.clock import StreamClock
 from edge_runtime.camera.frames import Box, Frame
 from edge_runtime.camera.monitor.config import MonitorConfig
 from edge_runtime.camera.monitor.hysteresis import Hysteresis
-from edge_runtime.camera.monitor.kinds import CAMERA_KINDS
+from edge_runtime.camera.monitor.kinds import CAMERA_KINDS, EventKind
 from edge_runtime.camera.monitor.measurement import MEASURED_VIEW, Measurement, measure
 from edge_runtime.camera.monitor.region import RegionMonitor, Step
+from edge_runtime.camera.monitor.regions import RegionConfig
 from edge_runtime.camera.monitor.state import read_count
 from edge_runtime.camera.monitor.totals import CameraTotals
 from edge_runtime.camera.scoring import FrameScorer
@@ -94,9 +95,9 @@ class CameraMonitor:
         if now_ms is None:
             totals.late += 1
             return
-        if self._kept is not None:
-            self._take_up(now_ms)
         before_ms, self.now_ms = self.now_ms, now_ms
+        if self._kept is not None:
+            yield from self._take_up(now_ms)
         elapsed_ms = 0 if before_ms is None else now_ms - before_ms
         is_lost = isinstance(item, Interruption)
         is_gap = elapsed_ms > 1000 * self._config.max_gap_s
@@ -152,7 +153,7 @@ class CameraMonitor:
         self._kept = kept
         self._relearns = relearns
 
-    def _take_up(self, now_ms: int) -> None:
+    def _take_up(self, now_ms: int) -> Iterator[CameraStep]:
         kept, self._kept = self._kept or {}, None
         try:
             regions = {**kept["regions"]}
@@ -172,8 +173,28 @@ class CameraMonitor:
                 logger.info("camera %s: another model than before; which quality is usual is learnt anew", self.name)
                 for region in self.regions:
                     region.relearn_quality()
+            yield from self._end_orphans(kept, now_ms)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             logger.warning("camera %s: what was kept of it cannot be read (%s); it is learnt anew", self.name, error)
+
+    def _end_orphans(self, kept: dict[str, Any], now_ms: int) -> Iterator[CameraStep]:
+        """Closes events of what is not watched any more as it was, for nothing else ever would."""
+        watched = {region.config.name: region for region in self.regions if region.has_box_of(kept["regions"])}
+        places: list[tuple[RegionMonitor | None, dict[EventKind, Any], Container[str]]]
+        places = [(None, kept["open"], self.states)]
+        for name, entry in kept["regions"].items():
+            region = watched.get(name)
+            taken_up = () if region is None else region.states
+            places.append((region or RegionMonitor(RegionConfig(name), self._config), entry["open"], taken_up))
+        for place, events, states in places:
+            for kind in (kind for kind in events if kind not in states):
+                state = Hysteresis(self._config.rules[kind])
+                state.restore(events[kind], now_ms)
+                state.is_open = False
+                where = "" if place is None else f", region {place.config.name}"
+                text = "camera %s%s: %s was open, and is closed, for it is not watched any more as it was"
+                logger.warning(text, self.name, where, kind)
+                yield CameraStep(place, (state, kind, "closed", None))
 
     def _name_model(self) -> str:
         contract = self._scorer.contract

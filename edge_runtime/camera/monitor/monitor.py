@@ -18,10 +18,11 @@ from edge_runtime.camera.monitor.camera import CameraMonitor, CameraStep
 from edge_runtime.camera.monitor.config import MonitorConfig
 from edge_runtime.camera.monitor.events import Event, format_time
 from edge_runtime.camera.monitor.evidence import EvidenceFolder
+from edge_runtime.camera.monitor.folder import FolderClaim
 from edge_runtime.camera.monitor.kinds import RULES
 from edge_runtime.camera.monitor.sinks import Sink, open_sinks
 from edge_runtime.camera.monitor.state import load_state, save_state
-from edge_runtime.camera.monitor.summary import summarize_camera
+from edge_runtime.camera.monitor.summary import covers, summarize_camera
 from edge_runtime.camera.monitor.totals import SUMMARY_SCHEMA, CameraTotals, DayTotals
 from edge_runtime.camera.scoring import FrameScorer
 from edge_runtime.camera.sources.source import Interruption
@@ -62,7 +63,7 @@ class Monitor:
 
         Raises:
             SourceError: the state is of a newer version, a secret is missing, a queue has no folder.
-            UsageError: a folder cannot be written to, a library is not installed.
+            UsageError: a folder cannot be written to, or is another monitor's; a library is not installed.
         """
         self.config = config
         self._scorer = scorer
@@ -73,21 +74,20 @@ class Monitor:
         self._is_closed = False
         self._saved_ms: dict[str, int] = {}
         self._warning: str | None = None  # for the next event
-        if config.folder is not None:
-            try:
-                config.folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise UsageError(
-                    f"{config.folder}: cannot make the monitor's folder: {error.strerror or error}; choose another"
-                ) from error
-        self._state = {} if config.folder is None else load_state(config.folder / "state.json")
+        self._claim = None if config.folder is None else FolderClaim(config.folder)
+        try:
+            self._state = {} if config.folder is None else load_state(config.folder / "state.json")
+            self._sinks = list(sinks) if sinks is not None else open_sinks(config)
+        except BaseException:
+            self._release()
+            raise
         self._day = self._restore_day()
         self._left_day: DayTotals | None = None  # the one before
         is_kept = config.folder is not None and config.evidence.is_enabled
         self._evidence = (
             EvidenceFolder(config.folder / "evidence", config.evidence) if is_kept and config.folder else None
         )
-        self._sinks = list(sinks) if sinks is not None else open_sinks(config)
+        self._turn_day(self._wall_clock_ms(), is_restored=True)
 
     def feed(self, item: Frame | Interruption, camera: str) -> list[Event]:
         """Takes a frame, or word that there is none, and returns the events that it opens or closes.
@@ -170,6 +170,7 @@ class Monitor:
                 self._write_summary()
                 for sink in self._sinks:
                     sink.close()
+                self._release()
             return []
 
     def __enter__(self) -> Monitor:
@@ -179,6 +180,10 @@ class Monitor:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _release(self) -> None:
+        if self._claim is not None:
+            self._claim.release()
 
     def _add_camera(self, name: str) -> CameraMonitor:
         watched = CameraMonitor(name, self.config, self._scorer)
@@ -255,24 +260,27 @@ class Monitor:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             logger.warning("what was kept of the day cannot be read (%s); it is counted anew", error)
             return DayTotals(today)
-        return day if day.day >= today else DayTotals(today)
+        return day
 
-    def _turn_day(self, wall_ms: int) -> None:
+    def _turn_day(self, wall_ms: int, *, is_restored: bool = False) -> None:
         if self._day.is_over(today := _name_day(wall_ms)):
-            self._write_summary()
+            self._write_summary(is_restored=is_restored)
             left = self._left_day
             # After one wrong reading of the clock the day goes on with what was counted before.
             day = left if left is not None and left.day == today else DayTotals(today)
             self._left_day, self._day = self._day, day
 
-    def _write_summary(self) -> None:
+    def _write_summary(self, *, is_restored: bool = False) -> None:
         if self.config.folder is None:
             return
-        folder = self.config.folder / "summaries"
+        path = self.config.folder / "summaries" / f"{self._day.day}.json"
+        # One that was written at midnight or at the end knows as much, and how things stood then as well.
+        if is_restored and covers(path, self._day):
+            return
         try:
-            folder.mkdir(exist_ok=True)
+            path.parent.mkdir(exist_ok=True)
             text = json.dumps(self.summary(), indent=2, ensure_ascii=False)
-            write_output(folder / f"{self._day.day}.json", text + "\n", force=True)
+            write_output(path, text + "\n", force=True)
         except (OSError, PhotogateError) as error:
             self._warn(f"the summary of {self._day.day} could not be written: {error}")
 

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 from edge_runtime.camera.monitor.camera import CameraMonitor
-from edge_runtime.camera.monitor.totals import CameraTotals
+from edge_runtime.camera.monitor.totals import CameraTotals, DayTotals
 
-__all__ = ["summarize_camera"]
+__all__ = ["covers", "summarize_camera"]
+
+
+def covers(path: Path, day: DayTotals) -> bool:
+    """Whether a summary that was written before holds all that was counted of the day; False if it cannot be read."""
+    try:
+        written = json.loads(path.read_text(encoding="utf-8"))["cameras"]
+        return all(
+            written[name][key] >= summarize_camera(totals, None)[key]
+            for name, totals in day.cameras.items()
+            for key in ("frames", "watched_minutes")  # a camera may have had no signal, or one frame
+        )
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return False
 
 
 def summarize_camera(totals: CameraTotals, watched: CameraMonitor | None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from edge_runtime.errors import SourceError
 
@@ -14,10 +14,12 @@ __all__ = ["MASK", "Address", "SourceKind", "StreamAddress", "parse_source", "pa
 MASK = "***"
 SourceKind = Literal["camera", "stdin", "stream", "path"]
 DEFAULT_PORTS = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322}
-# Addresses of cameras carry credentials in the query or even in the path: /user=admin_password=abc_channel=1
+# Addresses of cameras carry credentials in the query or even in the path: /user=admin_password=abc_channel=1. Makers
+# have names of their own for them, such as loginuse and loginpas. A value ends where the next name begins, for it may
+# hold the signs between them itself.
 SECRET = re.compile(
-    r"((?:^|[?&;/_,.])(?:user(?:name)?|usr|login|account|pass(?:word|wd)?|pwd|psw|token|auth|api_?key|key|secret|sig(?:nature)?)=)"
-    r"[^&;/_,?#\s]*",
+    r"((?:^|[?&;/_,.])(?:[a-z0-9-]*(?:user|usr|login|account|pass|pwd|psw|token|auth|key|secret|signature)[a-z0-9-]*|sig)=)"
+    r"(?:(?![/_,.][a-z0-9-]+=)[^&;?#\s])*",
     re.IGNORECASE,
 )
 
@@ -46,7 +48,7 @@ class StreamAddress:
         host, port: whom to connect to.
         user, password: decoded; None: none given.
         bare: the address without user and password.
-        url: the address as it was given.
+        url: the address as it was given, blanks in it quoted.
     """
 
     scheme: str
@@ -100,6 +102,7 @@ def parse_stream_address(url: str) -> StreamAddress:
     Raises:
         SourceError: it has no host, or its port is none.
     """
+    url = _quote_blanks(url)
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -124,13 +127,17 @@ def parse_stream_address(url: str) -> StreamAddress:
     )
 
 
+def _quote_blanks(url: str) -> str:
+    return re.sub(r"[\s\x00-\x1f\x7f]", lambda found: quote(found[0]), url)
+
+
 def _mask(url: str) -> str:
     """The address with user, password and what looks like them in path and query replaced.
 
     Rather too much than too little: up to the last @, so that no part of a password is left in which / @ or # were
     not encoded, though such an address cannot be used.
     """
-    scheme, separator, rest = url.partition("://")
+    scheme, separator, rest = _quote_blanks(url).partition("://")
     rest = SECRET.sub(rf"\1{MASK}", rest)
     credentials, at, place = rest.rpartition("@")
     head = re.split(r"[/?#]", rest, maxsplit=1)[0]

@@ -162,10 +162,10 @@ class LiveSource:
                         return None
                     raise SignalError(f"{self._name}: the stream ended; it may be restarting")
                 timestamp_ms = self._timeline.now()
-                if not self._limit.admits(timestamp_ms):
-                    self._thinned += 1
-                    continue
-                frame = build_frame(capture.retrieve(), timestamp_ms, self._options.rotation)
+                is_due = self._limit.admits(timestamp_ms)
+                # After a damaged picture the next one is decoded in any case: it tells whether there are good ones.
+                if is_due or corrupt_in_a_row:
+                    frame = build_frame(capture.retrieve(), timestamp_ms, self._options.rotation)
             except CorruptPictureError:
                 self._corrupt += 1
                 corrupt_in_a_row += 1
@@ -175,6 +175,9 @@ class LiveSource:
                     return f"{self._name}: only damaged pictures; check the network, or the camera's settings"
                 continue
             corrupt_in_a_row = 0
+            if not is_due:
+                self._thinned += 1
+                continue
             if self._attempt:
                 self._attempt = 0
                 self._reconnects += 1

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import http.client
 import socket
 import ssl
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -33,17 +35,20 @@ class MjpegCapture:
     is_finite = False
     position_ms: float | None = None
 
-    def __init__(self, answer: Any, name: str, lines: list[socket.socket]) -> None:
+    def __init__(self, answer: Any, name: str, lines: list[socket.socket], timeout_ms: int) -> None:
         """Takes the answer over.
 
         Args:
             answer: an http.client.HTTPResponse at the beginning of its body.
             name: of the source.
             lines: the sockets that the connection has used, the latest at the end.
+            timeout_ms: without a picture for so long, the signal is lost.
         """
+        lines[-1].settimeout(timeout_ms / 1e3)
         self._answer = answer
         self._name = name
         self._lines = lines
+        self._timeout_s = timeout_ms / 1e3
         self._splitter = JpegSplitter()
         self._corrupt = 0
         self._pending: deque[bytes] = deque()
@@ -51,11 +56,14 @@ class MjpegCapture:
 
     def grab(self) -> bool:
         """See Capture. Of several that have come at once, each is delivered: the source keeps the newest."""
+        deadline = time.monotonic() + self._timeout_s
         while not self._pending:
             if self._corrupt < self._splitter.corrupt:
                 self._corrupt += 1
                 raise CorruptPictureError(f"{self._name}: a damaged picture")
             try:
+                if time.monotonic() > deadline:  # bytes still come, such as the headers of empty parts
+                    raise TimeoutError
                 data = self._answer.read1(READ_BYTES)
             except TimeoutError:
                 raise SignalError(f"{self._name}: no picture any more; check the camera and the network") from None
@@ -102,14 +110,18 @@ def open_mjpeg(
     """
     lines: list[socket.socket] = []
     passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+    digest_passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
     if address.user is not None:
-        passwords.add_password(None, address.bare, address.user, address.password or "")
+        root = urllib.parse.urljoin(address.bare, "/")  # the camera may send on to another of its paths
+        user, password = address.user, address.password or ""
+        passwords.add_password(None, root, user, password)
+        digest_passwords.add_password(None, root, _spell_in_header(user), _spell_in_header(password))
     opener = urllib.request.OpenerDirector()
     for handler in (
         _HttpHandler(lines, name, options, is_stopped),
         _HttpsHandler(lines, name, options, is_stopped),
         _BasicAuth(passwords),
-        urllib.request.HTTPDigestAuthHandler(passwords),
+        _DigestAuth(digest_passwords),
         _SameHostRedirect(address.host),
         urllib.request.HTTPErrorProcessor(),
         urllib.request.HTTPDefaultErrorHandler(),
@@ -122,13 +134,15 @@ def open_mjpeg(
         raise
     except urllib.error.HTTPError as error:
         error.close()
-        raise SignalError(f"{name}: {_describe_status(error.code, error.reason)}") from None
+        raise SignalError(f"{name}: {address.hide(_describe_status(error.code, error.reason))}") from None
     except urllib.error.URLError as error:
         if isinstance(error.reason, SourceError):
             raise error.reason from None
-        raise SignalError(f"{name}: cannot be opened ({_describe(error.reason)}); check the address") from None
+        reason = address.hide(_describe(error.reason))
+        raise SignalError(f"{name}: cannot be opened ({reason}); check the address") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise SignalError(f"{name}: no usable answer ({_describe(error)}); is this the camera's address?") from None
+        reason = address.hide(_describe(error))
+        raise SignalError(f"{name}: no usable answer ({reason}); is this the camera's address?") from None
     return _choose(answer, name, lines, options)
 
 
@@ -137,8 +151,7 @@ def _choose(
 ) -> MjpegCapture | None:
     kind = answer.headers.get_content_type()
     if kind in MJPEG_TYPES:
-        lines[-1].settimeout(options.read_timeout_ms / 1e3)
-        return MjpegCapture(answer, name, lines)
+        return MjpegCapture(answer, name, lines, options.read_timeout_ms)
     answer.close()
     for line in lines:
         line.close()
@@ -206,6 +219,23 @@ class _BasicAuth(urllib.request.HTTPBasicAuthHandler):
             return super().http_error_401(*arguments)
         except ValueError:  # it does not know the scheme, which is Digest when that one's handler has given up
             return None
+
+
+class _DigestAuth(urllib.request.HTTPDigestAuthHandler):
+    def get_algorithm_impls(self, algorithm: str) -> tuple[Callable[[str], str], Callable[[str, str], str]]:
+        kinds = {"MD5": hashlib.md5, "SHA": hashlib.sha1, "SHA-256": hashlib.sha256}
+        if algorithm not in kinds:
+            raise ValueError(f"the camera asks for {algorithm} digests, which nobody knows here")
+
+        def hash_text(text: str) -> str:  # as the header will have it; urllib's own takes ASCII only
+            return kinds[algorithm](text.encode("latin-1")).hexdigest()
+
+        return hash_text, lambda secret, data: hash_text(f"{secret}:{data}")
+
+
+def _spell_in_header(text: str) -> str:
+    """UTF-8, which is what cameras expect, as the Latin-1 that http.client makes of headers."""
+    return text.encode().decode("latin-1")
 
 
 class _SameHostRedirect(urllib.request.HTTPRedirectHandler):

@@ -6,6 +6,8 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -163,3 +165,55 @@ def test_many_producers_and_a_close_among_them(stub: Any, build_frame: BuildFram
     counts = live.counts
     assert counts.received == add_up(counts)
     assert counts.scored == len(results)
+
+
+class SlowLock:
+    """A lock after whose release something else happens first, whenever ``is_due`` says so."""
+
+    def __init__(self, lock: threading.Lock, is_due: Callable[[], bool], action: Callable[[], None]) -> None:
+        self._lock = lock
+        self._is_due = is_due
+        self._action = action
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        is_due = self._is_due()
+        self._lock.release()
+        if is_due:
+            self._action()
+
+
+def test_unchanged_frame_never_has_the_score_of_one_that_the_worker_has_begun_meanwhile(
+    stub: Any, build_frame: BuildFrame, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score = stub.score
+    stub.score = lambda photo, color_order="rgb": replace(score(photo), quality=float(photo[0, 0, 0]))
+    stub.gate.clear()
+    results: list[FrameResult] = []
+    found: list[bool] = []
+
+    def go_on() -> None:
+        """The worker ends the first frame and begins the one that waits."""
+        stub.gate.set()
+        wait_for(lambda: live._pending is None)
+
+    with LiveScorer(stub, results.append) as live:
+        live.submit(build_frame(0, level=10))
+        stub.wait_until_begun()
+        live.submit(build_frame(10, level=200))
+        compare = live._detector.is_unchanged
+
+        def note(samples: Any) -> bool:
+            found.append(compare(samples))
+            return found[-1]
+
+        monkeypatch.setattr(live._detector, "is_unchanged", note)
+        live._lock = SlowLock(live._lock, lambda: bool(found and found.pop()), go_on)  # type: ignore[assignment]
+        live.submit(build_frame(20, level=10))
+    assert [result.timestamp_ms for result in results] == [0, 20]
+    assert [result.score.quality for result in results if result.score is not None] == [10.0, 10.0]
+    assert results[1].is_unchanged

@@ -45,6 +45,9 @@ def test_kind_and_name(text: str, kind: str, name: str) -> None:
         ("http://cam/v?apikey=s3cret", "http://cam/v?apikey=***"),
         ("rtsp://cam/user=ann_password=s3cret_channel=1.sdp", "rtsp://cam/user=***_password=***_channel=1.sdp"),
         ("rtsp://ann:s3%40cret@cam/a", "rtsp://***@cam/a"),
+        ("http://cam/v?loginuse=s3ann&loginpas=s3cret&rate=0", "http://cam/v?loginuse=***&loginpas=***&rate=0"),
+        ("http://cam/v?next-token=s3cret_s3,s3/s3.s3", "http://cam/v?next-token=***"),
+        ("rtsp://cam/v?password=my s3cret\ts3&channel=2", "rtsp://cam/v?password=***&channel=2"),
     ],
 )
 def test_credentials_are_masked(url: str, name: str) -> None:
@@ -85,6 +88,7 @@ def test_password_reaches_the_camera_decoded() -> None:
     [
         ("", "source is empty"),
         ("ftp://ann:s3cret@cam/a.mp4", "unknown kind of address ftp"),
+        ("ftp://cam/a.mp4?password=my s3cret", "unknown kind of address ftp"),
         ("http://", "not a usable address"),
         ("http://cam:99999/", "port of 1 to 65535"),
         ("missing/clip.mp4", "no such file or folder"),

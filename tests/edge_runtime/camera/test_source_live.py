@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import islice, pairwise
 from typing import Any
 
@@ -147,6 +148,30 @@ def test_nothing_but_corrupt_pictures_is_a_loss(play: Play) -> None:
     assert isinstance(items[0], Interruption)
     assert "only damaged pictures" in items[0].reason
     assert len(shelf.opened) == 2
+
+
+def test_damaged_pictures_among_good_ones_that_are_thinned_are_no_loss() -> None:
+    bad = CorruptPictureError("smeared")
+    done = threading.Event()
+    shelf = Shelf(ScriptedCapture([*[GOOD, bad] * 15, 0.25, *[bad, GOOD] * 15, done.set, 5.0]))
+    with watch(shelf, replace(QUICK, max_fps=0.1)) as source:
+        next(iter(source))
+        assert done.wait(5)
+        counts = source.counts
+    assert (counts.corrupt, counts.thinned, counts.reconnects) == (30, 29, 0)
+    assert len(shelf.opened) == 1
+
+
+def test_pictures_that_cannot_be_decoded_are_a_loss_however_many_are_thinned(play: Play) -> None:
+    class Undecodable(ScriptedCapture):
+        def retrieve(self) -> Picture:
+            raise CorruptPictureError("smeared")
+
+    shelf = Shelf(Undecodable([*[GOOD] * 15, 0.25, *[GOOD] * 15, 5.0]), ScriptedCapture(slow(5)))
+    with watch(shelf, replace(QUICK, max_fps=0.1)) as source:
+        item = next(iter(source))
+    assert isinstance(item, Interruption)
+    assert "only damaged pictures" in item.reason
 
 
 def test_slow_taker_gets_the_newest_frame_and_still_hears_of_the_loss() -> None:

@@ -37,8 +37,12 @@ class Handler(BaseHTTPRequestHandler):
         wanted = self.headers.get("Authorization", "")
         if path == "/basic" and wanted != "Basic " + base64.b64encode(b"ann:s3@cret").decode():
             return self.refuse('Basic realm="cam"')
-        if path == "/digest" and not self.is_digest_right(wanted):
+        if path == "/digest" and not self.is_digest_right(wanted, "ann:cam:s3@cret"):
             return self.refuse('Digest realm="cam", nonce="abc", qop="auth", algorithm=MD5')
+        if path == "/umlauts" and not self.is_digest_right(wanted, "k\u00e4the:B\u00fcro:gr\u00fcn99"):
+            return self.refuse('Digest realm="B\u00fcro", nonce="abc", qop="auth"'.encode().decode("latin-1"))
+        if path.startswith("/to/"):
+            return self.answer(302, Location=path[3:])
         if path == "/moved":
             return self.answer(302, Location="/video")
         if path == "/elsewhere":
@@ -47,6 +51,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, **{"Content-Type": {"/page": "text/html", "/picture": "image/jpeg"}[path]})
         if path == "/missing":
             return self.answer(404)
+        if path == "/echo":
+            return self.send_error(418, "not for ann:s3@cret")
         if path == "/busy":
             return self.answer(503)
         self.send_response(200)
@@ -55,6 +61,9 @@ class Handler(BaseHTTPRequestHandler):
         for index in range(100_000):
             good = LARGE if path == "/resized" and index >= 5 else SMALL
             data = good[: len(good) // 2] if path == "/damaged" and index % 3 == 1 else good
+            for _ in range(200 if path == "/empty" and index >= 3 else 0):
+                self.wfile.write(b"--frame\\r\\nContent-Type: image/jpeg\\r\\nContent-Length: 0\\r\\n\\r\\n\\r\\n")
+                time.sleep(0.05)
             if path == "/stalls" and index == 3:
                 time.sleep(60)
             head = b"--frame\\r\\nContent-Type: image/jpeg\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(data)
@@ -71,13 +80,13 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def is_digest_right(self, given):
+    def is_digest_right(self, given, secret):
         if not given.startswith("Digest "):
             return False
         parts = dict(part.strip().split("=", 1) for part in given[7:].split(","))
         parts = {key: value.strip('"') for key, value in parts.items()}
         md5 = lambda text: hashlib.md5(text.encode()).hexdigest()
-        secret, request = md5("ann:cam:s3@cret"), md5("GET:" + self.path)
+        secret, request = md5(secret), md5("GET:" + self.path)
         middle = ":".join([parts["nonce"], parts["nc"], parts["cnonce"], parts["qop"]])
         return parts["response"] == md5(secret + ":" + middle + ":" + request)
 
@@ -205,9 +214,10 @@ def test_camera_that_changes_its_resolution(play: Play, camera: Camera) -> None:
     assert shapes[-1] == (240, 320)
 
 
-def test_stream_that_stalls_is_opened_again(play: Play, camera: Camera) -> None:
+@pytest.mark.parametrize("path", ["/stalls", "/empty"])
+def test_stream_without_pictures_is_opened_again(play: Play, camera: Camera, path: str) -> None:
     options = SourceOptions(first_retry_ms=20, longest_retry_ms=50, read_timeout_ms=400)
-    with open_source(camera.url("/stalls"), options) as source:
+    with open_source(camera.url(path), options) as source:
         started = time.monotonic()
         items = until(source, lambda item: isinstance(item, Interruption))
         assert time.monotonic() - started < 10
@@ -242,7 +252,7 @@ def test_closing_while_connecting_to_nobody() -> None:
         assert time.monotonic() - started < 10
 
 
-@pytest.mark.parametrize("path", ["/basic", "/digest"])
+@pytest.mark.parametrize("path", ["/basic", "/digest", "/to/basic", "/to/digest"])
 def test_user_and_password(play: Play, camera: Camera, path: str) -> None:
     with open_source(camera.url(path, "ann:s3%40cret@")) as source:
         assert isinstance(play(source, 1)[0], Frame)
@@ -251,6 +261,25 @@ def test_user_and_password(play: Play, camera: Camera, path: str) -> None:
         with pytest.raises(SourceError, match="user or password missing or wrong") as caught:
             open_source(camera.url(path, user))
         assert "wrong99" not in str(caught.value)
+
+
+def test_letters_that_are_not_ascii_in_user_and_password(play: Play, camera: Camera) -> None:
+    with open_source(camera.url("/umlauts", "k%C3%A4the:gr%C3%BCn99@")) as source:
+        assert isinstance(play(source, 1)[0], Frame)
+    with pytest.raises(SourceError, match="user or password missing or wrong"):
+        open_source(camera.url("/umlauts", "k%C3%A4the:blau%E2%82%AC99@"))
+
+
+def test_blanks_in_an_address_are_quoted_and_hide_nothing(play: Play, camera: Camera) -> None:
+    with open_source(camera.url("/video?password=my s3cret&channel=1")) as source:
+        assert isinstance(play(source, 1)[0], Frame)
+    assert source.name == camera.url("/video?password=***&channel=1")
+
+
+def test_foreign_words_are_masked(camera: Camera) -> None:
+    with pytest.raises(SourceError, match="HTTP 418") as caught:
+        open_source(camera.url("/echo", "ann:s3%40cret@"))
+    assert "s3" not in str(caught.value)
 
 
 def test_redirection_is_followed_on_the_camera_only(play: Play, camera: Camera) -> None:

@@ -53,7 +53,7 @@ class Webhook:
             DeliveryError: it did not get through.
         """
         event = json.loads(line)
-        headers = {**self._headers, "Idempotency-Key": f"{event['id']}-{event['state']}"}
+        headers = {**self._headers, "Idempotency-Key": f"{event.get('id')}-{event.get('state')}"}
         request = urllib.request.Request(self._config.url, line.encode(), headers, method="POST")
         try:
             with self._opener.open(request, timeout=self._config.timeout_s) as answer:

@@ -77,14 +77,14 @@ def test_no_error_leaves_a_transaction_open(tmp_path: Path) -> None:
     queue = EventQueue(tmp_path / "queue", 10)
     queue._database = FailingOnce(queue._database)  # type: ignore[assignment]
     with pytest.raises(MemoryError):
-        queue.put("a")
+        queue.put('{"id": "a"}')
     with closing(sqlite3.connect(tmp_path / "queue", timeout=0)) as other:
         other.execute("BEGIN IMMEDIATE")  # nobody holds the file
-    queue.put("b")
+    queue.put('{"id": "b"}')
     assert queue.counts == {"waiting": 2, "dropped": 0}
     queue.close()
     again = EventQueue(tmp_path / "queue", 10)
     head = again.first()
     assert head is not None
-    assert head[1] == "a"
+    assert head[1] == '{"id": "a"}'
     again.close()

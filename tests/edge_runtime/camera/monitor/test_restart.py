@@ -13,7 +13,7 @@ from PIL import Image, ImageFilter
 
 from edge_runtime.camera.monitor import Monitor, MonitorConfig, RegionConfig
 from edge_runtime.camera.monitor.config import EvidenceConfig
-from edge_runtime.errors import SourceError
+from edge_runtime.errors import SourceError, UsageError
 
 NOON_MS = 1_763_640_000_000  # 2025-11-20 12:00 UTC
 
@@ -75,6 +75,28 @@ def test_another_box_is_learnt_anew(camera: Any, kept: MonitorConfig, stub: Any)
     assert camera.monitor.summary()["cameras"]["aisle"]["regions"]["all"]["is_learning"]
 
 
+@pytest.mark.parametrize("change", ["box", "name", "kind"])
+def test_an_event_of_what_is_not_watched_any_more_as_it_was_closes_once(
+    camera: Any, kept: MonitorConfig, stub: Any, change: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    camera.monitor = Monitor(kept, stub)
+    camera.watch(15)
+    (opened,) = camera.watch(10, defocus)
+    changed = {
+        "box": replace(kept, regions=(RegionConfig("all", box=(0, 0, 160, 200)),)),
+        "name": replace(kept, regions=(RegionConfig("cereals"),)),
+        "kind": replace(kept, rules={**kept.rules, "blurred": replace(kept.rules["blurred"], is_enabled=False)}),
+    }[change]
+    restart(camera, changed, stub)
+    (closed,) = camera.watch(10)
+    assert (closed.event_id, closed.region, closed.kind) == (opened.event_id, "all", "blurred")
+    assert (closed.state, closed.value) == ("closed", None)
+    assert closed.duration_ms >= 5_000
+    assert "region all: blurred was open, and is closed" in caplog.text
+    restart(camera, changed, stub)
+    assert camera.watch(5) == []
+
+
 def test_what_is_usual_is_learnt_anew_where_that_is_asked_for(camera: Any, kept: MonitorConfig, stub: Any) -> None:
     camera.monitor = Monitor(kept, stub)
     camera.watch(15)
@@ -115,6 +137,35 @@ def test_a_broken_state_is_put_aside_and_learnt_anew(
     camera.watch(15)
     assert "anew" in caplog.text
     assert [event.kind for event in camera.watch(8, defocus)] == ["blurred"]
+
+
+def test_a_folder_is_one_monitors_at_a_time(camera: Any, kept: MonitorConfig, stub: Any) -> None:
+    camera.monitor = Monitor(kept, stub)
+    with pytest.raises(UsageError, match="another monitor"):
+        Monitor(kept, stub)
+    camera.watch(15)
+    restart(camera, kept, stub)
+    assert [event.kind for event in camera.watch(8, defocus)] == ["blurred"]
+
+
+def test_a_folder_whose_monitor_could_not_start_is_free(kept: MonitorConfig, stub: Any) -> None:
+    assert kept.folder is not None
+    kept.folder.mkdir()
+    (kept.folder / "state.json").write_text('{"schema": 2}')
+    with pytest.raises(SourceError, match="update photogate") as caught:
+        Monitor(kept, stub)
+    (kept.folder / "state.json").unlink()
+    Monitor(kept, stub).close()
+    assert caught.value is not None, "though what was raised is still at hand"
+
+
+def test_where_folders_cannot_be_locked_the_monitor_runs_all_the_same(
+    kept: MonitorConfig, stub: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert kept.folder is not None
+    (kept.folder / "monitor.lock").mkdir(parents=True)
+    Monitor(kept, stub).close()
+    assert "cannot be kept out" in caplog.text
 
 
 def test_a_newer_state_is_refused(kept: MonitorConfig, stub: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -71,71 +70,6 @@ def receiver() -> Iterator[Receiver]:
     receiver = Receiver()
     yield receiver
     receiver.stop()
-
-
-def test_a_queue_gives_back_in_order_what_was_put_in_before_a_restart(tmp_path: Path) -> None:
-    queue = EventQueue(tmp_path / "queue", 10)
-    for text in "abc":
-        queue.put(text)
-    queue.close()
-    queue = EventQueue(tmp_path / "queue", 10)
-    taken = []
-    while (head := queue.first()) is not None:
-        queue.remove(head[0])
-        taken.append(head[1])
-    assert taken == ["a", "b", "c"]
-    assert queue.counts == {"waiting": 0, "dropped": 0}
-
-
-def test_a_full_queue_drops_the_oldest_and_counts_over_restarts(tmp_path: Path) -> None:
-    queue = EventQueue(tmp_path / "queue", 3)
-    for number in range(5):
-        queue.put(str(number))
-    assert queue.counts == {"waiting": 3, "dropped": 2}
-    queue.close()
-    queue = EventQueue(tmp_path / "queue", 3)
-    queue.put("5")
-    assert queue.counts == {"waiting": 3, "dropped": 3}
-    head = queue.first()
-    assert head is not None
-    assert head[1] == "3"
-
-
-def test_while_the_disk_is_full_events_wait_in_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    queue = EventQueue(tmp_path / "queue", 100)
-    queue.put("a")
-    queue._database.execute(f"PRAGMA max_page_count = {queue._database.execute('PRAGMA page_count').fetchone()[0]}")
-    for number in range(20):
-        queue.put(str(number) * 2000)
-    assert "make room" in caplog.text
-    assert queue.counts == {"waiting": 21, "dropped": 0}
-    queue._database.execute("PRAGMA max_page_count = 100000")
-    head = queue.first()
-    assert head is not None
-    assert head[1] == "a"
-    queue.close()
-    assert EventQueue(tmp_path / "queue", 100).counts["waiting"] == 21
-
-
-def test_a_broken_queue_is_put_aside(tmp_path: Path) -> None:
-    (tmp_path / "queue").write_bytes(b"this is no database, and never was one" * 100)
-    queue = EventQueue(tmp_path / "queue", 3)
-    queue.put("a")
-    assert queue.counts["waiting"] == 1
-    assert (tmp_path / "queue.broken").exists()
-
-
-def test_a_queue_of_a_newer_version_is_refused(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "queue") as database:
-        database.execute("PRAGMA user_version = 9")
-    with pytest.raises(SourceError, match="update photogate"):
-        EventQueue(tmp_path / "queue", 3)
-
-
-def test_a_queue_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match="queue"):
-        EventQueue(tmp_path / "file" / "queue", 3)
 
 
 def test_what_fails_is_tried_again_in_order_until_it_is_through(tmp_path: Path) -> None:
