@@ -67,7 +67,8 @@ def fit_teacher(
     photos = load_manifests(manifests)
     split = assign_split(photos, config.split_seed)
     check_no_leak(photos, split)
-    work = open_artifact(out, {**asdict(config), "manifests": [str(path) for path in manifests]}, force=force)
+    inputs = [*manifests, *(Path(entry.weights) for entry in config.backbones)]
+    work = open_artifact(out, {**asdict(config), "manifests": [str(path) for path in manifests]}, inputs, force=force)
     keras.utils.set_random_seed(config.seed)
     samples = plan_samples(photos, split, config.samples, config.seed)
     backbones = build_backbones(config)
@@ -98,7 +99,7 @@ def fit_teacher(
         out,
         STAGE,
         asdict(config),
-        [path for path in (*manifests, *(Path(entry.weights) for entry in config.backbones)) if path.is_file()],
+        [path for path in inputs if path.is_file()],
         started,
         manifests=[str(path.resolve()) for path in manifests],
         features=str(features.resolve()),
