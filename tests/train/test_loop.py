@@ -133,11 +133,12 @@ def test_early_stopping_remembers_what_was_before_an_interruption(api: Any, tmp_
         np.testing.assert_allclose(model.get_layer("quality").get_weights()[0][:, 0], [1.0, -2.0, 0.5, 0.0], rtol=1e-5)
 
 
-def test_a_run_cut_short_goes_on_after_its_last_whole_epoch(tmp_path: Path) -> None:
+@APIS
+def test_a_run_cut_short_goes_on_after_its_last_whole_epoch(api: Any, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        run(tf_keras, build(tf_keras), tmp_path, callbacks=[build_script(tf_keras, [1, 1, 1, 1], fails_in=2)])
-    script, model = build_script(tf_keras, [1, 1, 1, 1]), build(tf_keras)
-    run(tf_keras, model, tmp_path, callbacks=[script], keeps_best=False)
+        run(api, build(api), tmp_path, callbacks=[build_script(api, [1, 1, 1, 1], fails_in=2)])
+    script, model = build_script(api, [1, 1, 1, 1]), build(api)
+    run(api, model, tmp_path, callbacks=[script], keeps_best=False)
     assert script.epochs == [2, 3]
     assert int(model.optimizer.iterations) == 16  # the learning rate goes on where it was
 
