@@ -245,6 +245,9 @@ def test_answers_about_other_photos_and_broken_files_are_refused(chain: Chain, t
     (tmp_path / "broken.npz").write_bytes(answers.read_bytes()[:500])
     with pytest.raises(UsageError, match="no file of a teacher's answers"):
         label(None, [chain.manifest], tmp_path / "b", view_size_px=32, answers=tmp_path / "broken.npz")
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    with pytest.raises(UsageError, match="no file of a teacher's answers"):
+        load_answers(tmp_path / "array.npy")
     with pytest.raises(UsageError, match="pass one of the two"):
         label(None, [chain.manifest], tmp_path / "c", view_size_px=32)
 
@@ -362,6 +365,9 @@ def test_too_few_rated_photos_are_found_before_the_work(chain: Chain, tmp_path: 
     manifest = chain.manifest.with_name("no-validation.csv")
     manifest.write_text("\n".join(lines) + "\n", encoding="utf-8")
     with pytest.raises(UsageError, match="fewer than three rated photos"):
+        fit_teacher(TEACHER, [manifest], tmp_path / "t")
+    manifest.write_text(chain.manifest.read_text(encoding="utf-8").replace(",train", ",validation"), encoding="utf-8")
+    with pytest.raises(UsageError, match="no rated photo falls into the training part"):
         fit_teacher(TEACHER, [manifest], tmp_path / "t")
 
 

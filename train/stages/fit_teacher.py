@@ -57,7 +57,7 @@ def fit_teacher(
 
     Raises:
         UsageError: the config has no labels, the weights or ``out`` cannot be used, or too few rated photos fall into
-            the validation part.
+            the validation or the training part.
         ManifestError: see ``train.data.manifest``.
     """
     started = time.time()
@@ -76,6 +76,8 @@ def fit_teacher(
     rated = [sample for sample in samples if sample.is_original and sample.photo.mos is not None]
     if sum(sample.side == "validation" for sample in rated) < 3:
         raise UsageError("fewer than three rated photos fall into the validation part: add photos or change split_seed")
+    if not any(sample.side == "train" for sample in rated):
+        raise UsageError("no rated photo falls into the training part: add photos or change split_seed")
     features = features or out / "features"
     if config.backbones[0].is_trainable:
         log = _fine_tune(teacher, samples, rated, work)
