@@ -39,7 +39,7 @@ class Accuracy:
     """Rank and linear correlation with the mean opinion scores of ``photos`` photos; None where they have no value.
 
     Attributes:
-        srcc_interval: 95 % bootstrap interval of ``srcc``, whole groups drawn.
+        srcc_interval: 95 % bootstrap interval of ``srcc``, whole groups drawn; None where there are too few.
         plcc: of the plain scores, without a fitted logistic in between.
         reason: why there is no value, else "".
     """

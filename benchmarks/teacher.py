@@ -156,8 +156,8 @@ def _limit_cores(num_threads: int) -> None:
 
 
 def _count_weights_bytes(teacher: Any) -> int:
-    """Four bytes for each number in the teacher's networks."""
-    return sum(4 * int(network.count_params()) for network in (*teacher.backbones, *teacher.heads))
+    """Four bytes for each number in the teacher's networks and regressions."""
+    return sum(4 * int(part.count_params()) for part in (*teacher.backbones, *teacher.heads, *teacher.ridges))
 
 
 def _serve(folder: Path, num_threads: int, weights: Sequence[str], requests: IO[str], answers: IO[str]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from edge_runtime.contract import check_deductions
 from edge_runtime.errors import UsageError
-from train.config_reader import check_ranges
+from train.config_reader import LARGEST_SEED, check_ranges
 
 __all__ = ["METHODS", "ContractConfig", "PruneConfig", "QuantizeConfig", "Recipe"]
 
@@ -111,4 +111,4 @@ class Recipe:
     contract: ContractConfig = field(default_factory=ContractConfig)
 
     def __post_init__(self) -> None:
-        check_ranges(self, batch_size=(1, math.inf), float_share=(0, 1), hidden=(0, math.inf))
+        check_ranges(self, seed=(0, LARGEST_SEED), batch_size=(1, math.inf), float_share=(0, 1), hidden=(0, math.inf))

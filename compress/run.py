@@ -24,8 +24,9 @@ from compress.qat import fine_tune_quantized, wrap_for_qat
 from compress.recipe import Recipe
 from compress.rounding import round_kernels
 from edge_runtime.contract import ViewSpec, pack_model
+from edge_runtime.errors import UsageError
 from edge_runtime.interpreter import Interpreter
-from train.artifact import compute_digests, finish_artifact, open_artifact, read_provenance, write_json
+from train.artifact import compute_digest, compute_digests, finish_artifact, open_artifact, read_provenance, write_json
 from train.config import DistilConfig, FitConfig
 from train.config_reader import load_config, parse_config
 from train.loop import Validation
@@ -59,10 +60,17 @@ def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | No
     student, spec = load_student(student_folder)
     provenance = read_provenance(student_folder, "student")
     config = parse_config(provenance["config"], DistilConfig, str(student_folder))
+    labels = labels or Path(provenance["labels"])
+    labelled = load_labels(labels)
+    if compute_digest(labels / "labels.npz") != provenance["inputs"].get("labels.npz"):
+        raise UsageError(
+            f"{labels} holds other labels than {student_folder} was trained on: pass those with --labels, or train the "
+            "student anew"
+        )
     settings = {**asdict(recipe), "student": str(student_folder.resolve())}
-    work = open_artifact(out, settings, force=force)
+    inputs = [student_folder / "student.weights.h5", labels / "labels.npz"]
+    work = open_artifact(out, settings, inputs, force=force)
     tf_keras.utils.set_random_seed(recipe.seed)
-    labelled = load_labels(labels or Path(provenance["labels"]))
     loss = replace(config.loss, teacher_share=recipe.float_share, quality_partners=0.0, hints=0.0)
     job = Job(recipe, spec, loss, labelled, work)
 
@@ -83,7 +91,7 @@ def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | No
     facts = {
         "recipe": recipe.name,
         "sparsity": round(sparsity, 4),
-        "labels_sha256": provenance["inputs"].get("labels.npz", ""),
+        "labels_sha256": provenance["inputs"]["labels.npz"],
         "manifests": compute_digests([Path(path) for path in labelled.manifests]),
         "revision": provenance["revision"],
     }
@@ -102,7 +110,7 @@ def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | No
         out,
         STAGE,
         asdict(recipe),
-        [student_folder / "student.weights.h5"],
+        inputs[:1],
         started,
         name=config.name,
         split_seed=labelled.split_seed,

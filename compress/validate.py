@@ -203,7 +203,8 @@ def format_report(report: dict[str, Any]) -> str:
         for name, values in slices.items():
             shown = "  ".join(f"{key} {values[key]['value']:.3f}" for key in ("srcc", "plcc", "krcc", "rmse"))
             low, high = values["srcc"]["low"], values["srcc"]["high"]
-            lines.append(f"{kind:7} {name:14} n={values['count']:<5} {shown}  (srcc {low:.3f}-{high:.3f})")
+            interval = "no interval: too few groups" if low is None else f"srcc {low:.3f}-{high:.3f}"
+            lines.append(f"{kind:7} {name:14} n={values['count']:<5} {shown}  ({interval})")
     for key in ("int8_against_float", "int8_against_pruned"):
         values = report[key]
         lines.append(

@@ -94,17 +94,21 @@ def _run_search(arguments: argparse.Namespace) -> None:
         raise UsageError("a student starts from one file of weights: pass --weights once")
     if arguments.labels is not None:
         config = load_config(arguments.config, DistilConfig)
+        weights = next(iter(arguments.weights), config.student.weights)
+        config = replace(config, student=replace(config.student, weights=weights))
+        inputs = [arguments.labels / "labels.npz", Path(weights)]
 
         def run(settings: Any, out: Path) -> object:
-            return distil(settings, arguments.labels, out, weights=next(iter(arguments.weights), None))
+            return distil(settings, arguments.labels, out)
     else:
-        config = load_config(arguments.config, TeacherConfig)
+        config = load_config(arguments.config, TeacherConfig).replace_weights(arguments.weights)
         features = arguments.features or arguments.out / "features"
+        inputs = [*arguments.data, *(Path(entry.weights) for entry in config.backbones)]
 
         def run(settings: Any, out: Path) -> object:
-            return fit_teacher(settings, arguments.data, out, weights=arguments.weights, features=features)
+            return fit_teacher(settings, arguments.data, out, features=features)
 
-    best = search(config, load_space(arguments.space), run, arguments.out, arguments.trials)["best"]
+    best = search(config, load_space(arguments.space), run, arguments.out, arguments.trials, inputs)["best"]
     print(f"best: trial {best['number']}, validation SRCC {best['value']:.4f} with {best['settings']}")
 
 

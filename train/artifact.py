@@ -19,26 +19,45 @@ from typing import Any
 
 from edge_runtime.errors import UsageError
 
-__all__ = ["compute_digest", "compute_digests", "finish_artifact", "open_artifact", "read_provenance", "write_json"]
+__all__ = [
+    "PROVENANCE",
+    "compute_digest",
+    "compute_digests",
+    "finish_artifact",
+    "open_artifact",
+    "read_provenance",
+    "write_json",
+]
 
 PROVENANCE = "provenance.json"
 WORK = "work"
 _LIBRARIES = ("tensorflow", "keras", "tf-keras", "tensorflow-model-optimization", "numpy", "pillow", "opencv-python")
 
 
-def open_artifact(folder: Path, config: Mapping[str, Any], *, force: bool = False) -> Path:
+def open_artifact(folder: Path, config: Mapping[str, Any], inputs: Sequence[Path] = (), *, force: bool = False) -> Path:
     """Claims ``folder`` for a stage with ``config`` and returns its work folder.
 
-    An unfinished folder of the same config is resumed. One that was claimed but holds no work yet, because the stage
-    found a fault in its input right away, is free.
+    An unfinished folder of the same config and inputs is resumed. One that was claimed but holds no work yet, because
+    the stage found a fault in its input right away, is free.
+
+    Args:
+        folder: the artifact's.
+        config: of the stage; what can be written as JSON.
+        inputs: files that the stage reads. Of what is no file, the stage itself says so.
+        force: replace an artifact that is there.
 
     Raises:
-        UsageError: the folder holds a finished artifact, or the beginning of one with another config, and ``force``
-            is not set; it holds files that no stage wrote, which ``force`` does not delete either; or it cannot be
-            written.
+        UsageError: the folder holds a finished artifact, or the beginning of one with another config or of other
+            inputs, and ``force`` is not set; it holds files that no stage wrote, which ``force`` does not delete
+            either; it cannot be written, or an input cannot be read.
     """
     claim = folder / WORK / "config.json"
-    text = json.dumps(config, indent=1, sort_keys=True)
+    try:
+        # By path alone, files that were made anew in the meantime would be taken for those that the work was done on.
+        digests = compute_digests([path for path in inputs if path.is_file()])
+    except OSError as error:
+        raise UsageError(f"{error.filename}: cannot be read: {error.strerror}; check its permissions") from error
+    text = json.dumps({**config, "inputs": digests} if digests else config, indent=1, sort_keys=True)
     try:
         if folder.exists() and any(folder.iterdir()):
             _clear(folder, claim, text, force=force)
@@ -59,7 +78,9 @@ def _clear(folder: Path, claim: Path, text: str, *, force: bool) -> None:
     elif is_finished:
         raise UsageError(f"{folder} holds a finished artifact: choose another --out, or pass --force to replace it")
     elif claim.read_text(encoding="utf-8") != text and set(folder.rglob("*")) != {claim.parent, claim}:
-        raise UsageError(f"{folder} was begun with another config: choose another --out, or pass --force")
+        raise UsageError(
+            f"{folder} was begun with another config or other inputs: choose another --out, or pass --force"
+        )
 
 
 def finish_artifact(

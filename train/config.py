@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edge_runtime.errors import UsageError
-from train.config_reader import check_ranges
+from train.config_reader import LARGEST_SEED, check_file_name, check_ranges
 
 __all__ = [
     "BackboneConfig",
@@ -245,6 +245,7 @@ class TeacherConfig:
     loss: LossConfig = field(default_factory=LossConfig)
 
     def __post_init__(self) -> None:
+        check_ranges(self, seed=(0, LARGEST_SEED))
         names = [backbone.name for backbone in self.backbones]
         if not names or len(set(names)) < len(names):
             raise UsageError(f"backbones are {', '.join(names) or 'none'}: name at least one, and each once")
@@ -298,6 +299,7 @@ class DistilConfig:
     loss: LossConfig = field(default_factory=LossConfig)
 
     def __post_init__(self) -> None:
-        check_ranges(self, crop_share=(0, 1))
+        check_file_name(self.name)
+        check_ranges(self, seed=(0, LARGEST_SEED), crop_share=(0, 1))
         if any(count < 1 for count in self.repeats.values()):
             raise UsageError(f"repeats is {self.repeats}: each must be 1 or more")

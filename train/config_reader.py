@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import re
 import types
 import typing
 from pathlib import Path
@@ -14,7 +15,10 @@ import tomllib
 
 from edge_runtime.errors import UsageError
 
-__all__ = ["check_ranges", "load_config", "parse_config"]
+__all__ = ["LARGEST_SEED", "check_file_name", "check_ranges", "load_config", "parse_config"]
+
+LARGEST_SEED = 2**32 - 1  # that all generators take which Keras sets
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 Config = TypeVar("Config")
 
@@ -61,11 +65,24 @@ def parse_config(data: dict[str, Any], kind: type[Config], where: str) -> Config
         raise UsageError(f"{where}: {error}") from error
 
 
+def check_file_name(name: str) -> None:
+    """Makes sure that a config's ``name`` can name files.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if not _FILE_NAME.fullmatch(name):
+        raise UsageError(
+            f"name is {name!r}: it names files, so use up to 100 letters, digits, dots, hyphens and underscores, the "
+            "first of them a letter or digit"
+        )
+
+
 def check_ranges(section: Any, **ranges: tuple[float, float]) -> None:
     for name, (low, high) in ranges.items():
         value = getattr(section, name)
         if not low <= value <= high:
-            wanted = f"{low:g} or more" if high == math.inf else f"from {low:g} to {high:g}"
+            wanted = f"{low:g} or more" if high == math.inf else f"from {low:g} to {high:.10g}"
             raise UsageError(f"{name} is {value!r}: it must be {wanted}")
 
 

@@ -6,6 +6,7 @@ another stage already saw cost nothing.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.contract import ViewSpec
-from edge_runtime.errors import UsageError
+from edge_runtime.errors import InputError, UsageError
 from edge_runtime.views import make_view
+from train.artifact import compute_digest
 from train.data.samples import Sample, load_sample
 from train.progress import track
 
@@ -44,13 +46,15 @@ Extract = Callable[[NDArray[np.float32]], Any]
 
 
 class FeatureCache:
-    """Features (float16) and known attributes (float32) of samples, by their evidence: a photo that is called clean,
-    or before white, only later is another.
+    """Features (float16) and known attributes (float32) of samples, by their evidence and their photo's digest: one
+    that is called clean, or before white, only later is another, and so is a photo under the name of one seen before.
 
     ``identity`` says what made the features (backbone, weights, view); a cache of another identity is refused.
+    Shards without digests, from before there were any, are left aside.
 
     Raises:
         UsageError: the folder holds features of another identity.
+        InputError: from the methods, a sample's photo cannot be read.
     """
 
     def __init__(self, folder: Path, identity: str) -> None:
@@ -63,29 +67,39 @@ class FeatureCache:
                 "pass another folder with --features"
             )
         mark.write_text(identity, encoding="utf-8")
-        self._rows: dict[str, tuple[NDArray[np.float16], NDArray[np.float32]]] = {}
+        self._rows: dict[tuple[str, str], tuple[NDArray[np.float16], NDArray[np.float32]]] = {}
         for shard in sorted(folder.glob("shard-*.npz")):
             with np.load(shard) as archive:
-                rows = zip(archive["keys"].tolist(), archive["features"], archive["attributes"], strict=True)
-                self._rows.update({key: (features, attributes) for key, features, attributes in rows})
+                if "digests" not in archive:
+                    continue
+                names = zip(archive["keys"].tolist(), archive["digests"].tolist(), strict=True)
+                values = zip(archive["features"], archive["attributes"], strict=True)
+                self._rows.update(zip(names, values, strict=True))
 
     def __contains__(self, sample: Sample) -> bool:
-        return sample.evidence in self._rows
+        return _name_row(sample) in self._rows
 
     def add(self, rows: Sequence[tuple[Sample, NDArray[np.float32], NDArray[np.float32]]]) -> None:
         """Keeps (sample, features, attributes) rows as one shard, whole or not at all."""
         samples, features, attributes = zip(*rows, strict=True)
-        keys = [sample.evidence for sample in samples]
+        names = [_name_row(sample) for sample in samples]
+        keys, digests = zip(*names, strict=True)
         half = np.stack(features).astype(np.float16)
         number = 1 + max((int(path.stem[-5:]) for path in self.folder.glob("shard-*.npz")), default=-1)
         temporary = self.folder / "part.npz"
-        np.savez(temporary, keys=np.array(keys), features=half, attributes=np.stack(attributes))
+        np.savez(
+            temporary,
+            keys=np.array(keys),
+            digests=np.array(digests),
+            features=half,
+            attributes=np.stack(attributes),
+        )
         temporary.replace(self.folder / f"shard-{number:05d}.npz")
-        self._rows.update({key: row for key, *row in zip(keys, half, attributes, strict=True)})  # type: ignore[misc]
+        self._rows.update(zip(names, zip(half, attributes, strict=True), strict=True))
 
     def gather(self, samples: Sequence[Sample]) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
         """The features (n, f) and attributes (n, 5) of ``samples``, all of which must be there."""
-        features, attributes = zip(*(self._rows[sample.evidence] for sample in samples), strict=True)
+        features, attributes = zip(*(self._rows[_name_row(sample)] for sample in samples), strict=True)
         return np.stack(features), np.stack(attributes)
 
 
@@ -178,3 +192,18 @@ def map_ahead(function: Callable[[Item], Result], items: Iterable[Item], ahead: 
         while pending:
             yield pending.pop(0).result()
             pending += [pool.submit(function, item) for item in islice(iterator, 1)]
+
+
+def _name_row(sample: Sample) -> tuple[str, str]:
+    """What a cache's row goes by: the sample's evidence and the digest of its photo's file."""
+    path = sample.photo.path
+    try:
+        return sample.evidence, _compute_digest(path, path.stat().st_mtime_ns)
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the photo: {error.strerror or error}; check the manifest") from error
+
+
+@functools.cache
+def _compute_digest(path: Path, modified_ns: int) -> str:
+    """SHA-256 of a file as it is since ``modified_ns``: a photo has many samples, each asked for several times."""
+    return compute_digest(path)

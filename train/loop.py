@@ -62,7 +62,7 @@ def fit(
     """Trains ``model`` in place; by default it ends with the weights of the epoch that did best on ``validation``.
 
     The learning rate warms up linearly, then decays along a half cosine to zero. A run that was cut short resumes after
-    its last whole epoch.
+    its last whole epoch, and one that had stopped early stays so.
 
     Args:
         api: ``keras`` or ``tf_keras``, whichever built ``model``.
@@ -102,31 +102,56 @@ def fit(
             save_weights_only=True,
             initial_value_threshold=max((epoch["val_srcc"] for epoch in log), default=None),
         )
-        extra += [keep, api.callbacks.EarlyStopping("val_srcc", patience=config.patience, mode="max")]
-    model.fit(
-        data,
-        epochs=config.epochs,
-        steps_per_epoch=steps,
-        shuffle=False,
-        verbose=2,
-        callbacks=[
-            _build_scorer(api, validation),
-            api.callbacks.CSVLogger(str(work / "log.csv"), append=True),
-            *extra,
-            api.callbacks.BackupAndRestore(str(work / "backup"), delete_checkpoint=False),
-        ],
-    )
+        extra += [keep, _build_stopper(api, log, config.patience)]
+    if not (keeps_best and _has_stopped(log, config.patience)):
+        model.fit(
+            data,
+            epochs=config.epochs,
+            steps_per_epoch=steps,
+            shuffle=False,
+            verbose=2,
+            callbacks=[
+                _build_scorer(api, validation),
+                api.callbacks.CSVLogger(str(work / "log.csv"), append=True),
+                *extra,
+                api.callbacks.BackupAndRestore(str(work / "backup"), delete_checkpoint=False),
+            ],
+        )
     if keeps_best and best.exists():
         model.load_weights(str(best))
     return _read_log(work / "log.csv")
 
 
 def _read_log(path: Path) -> list[dict[str, float]]:
-    """What the epochs so far reported, those before an interruption included."""
+    """What the epochs so far reported, those before an interruption included; of one that was run again, the last."""
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as stream:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
+        rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
+    return list({row["epoch"]: row for row in rows}.values())
+
+
+def _count_waited(log: list[dict[str, float]]) -> int:
+    """Epochs since the best one."""
+    scores = [epoch["val_srcc"] for epoch in log]
+    return len(scores) - 1 - scores.index(max(scores)) if scores else 0
+
+
+def _has_stopped(log: list[dict[str, float]], patience: int) -> bool:
+    """Whether Keras's early stopping has ended the run that wrote the log."""
+    return len(log) > 1 and _count_waited(log) >= max(patience, 1)
+
+
+def _build_stopper(api: Any, log: list[dict[str, float]], patience: int) -> Any:
+    """Early stopping that remembers the epochs before an interruption; Keras's own begins to count anew."""
+
+    class ResumedStopping(api.callbacks.EarlyStopping):  # type: ignore[misc, name-defined]
+        def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+            super().on_train_begin(logs)
+            if log:
+                self.best, self.wait = max(epoch["val_srcc"] for epoch in log), _count_waited(log)
+
+    return ResumedStopping("val_srcc", patience=patience, mode="max")
 
 
 def _build_scorer(api: Any, validation: Validation) -> Any:

@@ -15,6 +15,7 @@ from scipy import stats
 
 __all__ = [
     "METRICS",
+    "MIN_GROUPS",
     "bootstrap_interval",
     "compute_all",
     "compute_krcc",
@@ -22,6 +23,8 @@ __all__ = [
     "compute_rmse",
     "compute_srcc",
 ]
+
+MIN_GROUPS = 5  # drawing whole groups out of fewer gives an interval that is far too narrow, and none out of one
 
 Metric = Callable[[ArrayLike, ArrayLike], float]
 
@@ -78,7 +81,7 @@ def bootstrap_interval(
     resamples: int = 1000,
     coverage: float = 0.95,
     seed: int = 0,
-) -> tuple[float, float]:
+) -> tuple[float, float] | None:
     """Percentile bootstrap interval of a metric (Efron and Tibshirani 1993, chapter 13).
 
     Args:
@@ -91,7 +94,7 @@ def bootstrap_interval(
         seed: of the draws; the same seed gives the same interval.
 
     Returns:
-        (low, high), in the metric's unit.
+        (low, high), in the metric's unit; None where there are fewer than MIN_GROUPS groups.
 
     Raises:
         ValueError: the arrays, groups or options do not fit, or every resample was constant.
@@ -100,6 +103,8 @@ def bootstrap_interval(
     if not 0.0 < coverage < 1.0 or resamples < 1:
         raise ValueError(f"coverage must be in (0, 1) and resamples at least 1, not {coverage} and {resamples}")
     members = _members_of(groups, len(x))
+    if len(members) < MIN_GROUPS:
+        return None
     rng = np.random.default_rng(seed)
     values = []
     for _ in range(resamples):
@@ -110,7 +115,7 @@ def bootstrap_interval(
         except ValueError:  # a resample of a small set can be constant, where a correlation has no value
             continue
     if not values:
-        raise ValueError("no resample had a value: there are too few photos or groups for an interval")
+        raise ValueError("no resample had a value: there are too few different values for an interval")
     low, high = np.quantile(values, [(1.0 - coverage) / 2.0, (1.0 + coverage) / 2.0])
     return float(low), float(high)
 
@@ -123,18 +128,20 @@ def compute_all(
     resamples: int = 1000,
     coverage: float = 0.95,
     seed: int = 0,
-) -> dict[str, dict[str, float]]:
-    """Every metric with its interval: ``{"srcc": {"value": .., "low": .., "high": ..}, ...}``, ready for JSON.
+) -> dict[str, dict[str, float | None]]:
+    """Every metric with its interval: ``{"srcc": {"value": .., "low": .., "high": ..}, ...}``, ready for JSON; None
+    for low and high where there are too few groups.
 
     Raises:
         ValueError: as for :func:`compute_srcc` and :func:`bootstrap_interval`.
     """
-    result = {}
+    result: dict[str, dict[str, float | None]] = {}
     for name, metric in METRICS.items():
         value = metric(predicted, target)
-        low, high = bootstrap_interval(
+        interval = bootstrap_interval(
             metric, predicted, target, groups=groups, resamples=resamples, coverage=coverage, seed=seed
         )
+        low, high = interval or (None, None)
         result[name] = {"value": value, "low": low, "high": high}
     return result
 

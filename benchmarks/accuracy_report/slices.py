@@ -15,10 +15,9 @@ from benchmarks.accuracy_report.photos import ScoredPhoto
 from train.metrics import METRICS, bootstrap_interval
 from train.progress import track
 
-__all__ = ["MIN_GROUPS", "MIN_PHOTOS", "compute_agreement", "compute_slice", "find_slices"]
+__all__ = ["MIN_PHOTOS", "compute_agreement", "compute_slice", "find_slices"]
 
 MIN_PHOTOS = 20  # a correlation of fewer moves by tenths with one photo
-MIN_GROUPS = 5  # drawing whole groups out of fewer gives an interval that is far too narrow
 BRIGHTNESS_NAMES = ("dark", "middle", "bright")
 SERIES_PATTERN = re.compile(r"ss\d+")  # BIQ2021 names its series in front: ss01 swept phone shots, ss02, ss03
 
@@ -91,15 +90,14 @@ def compute_slice(
 ) -> dict[str, dict[str, float | None]]:
     """Every metric of one model with its 95 % interval; None where it has no value (a constant has no correlation)."""
     metrics: dict[str, dict[str, float | None]] = {}
-    has_interval = len(set(groups)) >= MIN_GROUPS
     for name, metric in METRICS.items():
         value: float | None = None
         low: float | None = None
         high: float | None = None
         try:
             value = metric(predicted, mos)
-            if has_interval:
-                low, high = bootstrap_interval(metric, predicted, mos, groups=groups, resamples=resamples)
+            interval = bootstrap_interval(metric, predicted, mos, groups=groups, resamples=resamples)
+            low, high = interval or (None, None)
         except ValueError:  # stays None, and reads "-"
             pass
         metrics[name] = {"value": value, "low": low, "high": high}

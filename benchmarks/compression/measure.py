@@ -111,7 +111,7 @@ def compute_srcc_difference(
         side of 0, else "no difference beyond noise".
 
     Raises:
-        ValueError: too few photos, or constant scores.
+        ValueError: too few photos or groups, or constant scores.
     """
     mine, other = np.asarray(scores, dtype=np.float64), np.asarray(reference, dtype=np.float64)
 
@@ -121,7 +121,10 @@ def compute_srcc_difference(
 
     rows: NDArray[np.float64] = np.arange(len(mine), dtype=np.float64)  # what is resampled
     value = compute(rows, mos)
-    low, high = bootstrap_interval(compute, rows, mos, groups=groups, resamples=resamples)
+    interval = bootstrap_interval(compute, rows, mos, groups=groups, resamples=resamples)
+    if interval is None:
+        raise ValueError("there are too few groups for a verdict")
+    low, high = interval
     verdict = "higher" if low > 0 else "lower" if high < 0 else "no difference beyond noise"
     return {"value": value, "low": low, "high": high, "verdict": verdict}
 

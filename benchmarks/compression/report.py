@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.compression.plan import FLOAT
 from benchmarks.latency_report.report import format_ratio
 from benchmarks.plot import LATENCY_LABEL, Panel, PlotPoint
-from benchmarks.tables import ABSENT, format_table
+from benchmarks.tables import ABSENT, format_correlation, format_table
 
 __all__ = ["build_panels", "describe_gain", "format_compression"]
 
@@ -169,8 +169,8 @@ def _format_changes(changes: Mapping[str, Any]) -> str:
 def _format_srcc(accuracy: Mapping[str, Any] | None) -> str:
     if accuracy is None or accuracy["srcc"] is None:
         return ABSENT
-    low, high = accuracy["srcc_interval"]
-    return f"{accuracy['srcc']:.3f} [{low:.3f}, {high:.3f}]"
+    low, high = accuracy["srcc_interval"] or (None, None)
+    return format_correlation({"value": accuracy["srcc"], "low": low, "high": high})
 
 
 def _format_difference(difference: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ class Candidate:
         key: names it.
         label, kind: for people; see :class:`benchmarks.plot.PlotPoint`.
         cost: what it costs, such that less is better; ``cost_low`` to ``cost_high`` is what it may be.
-        accuracy: such that more is better; likewise.
+        accuracy: such that more is better; likewise, but None where nobody knows.
     """
 
     key: str
@@ -33,8 +33,8 @@ class Candidate:
     cost_low: float
     cost_high: float
     accuracy: float
-    accuracy_low: float
-    accuracy_high: float
+    accuracy_low: float | None
+    accuracy_high: float | None
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,8 @@ def _find_place(mine: Candidate, others: Sequence[Candidate]) -> Place:
 
 def _surely_dominates(one: Candidate, other: Candidate) -> bool:
     """Sure of both: no interval reaches into the other's, but for a cost that is exactly the same."""
+    if one.accuracy_low is None or other.accuracy_high is None:
+        return False
     return one.cost_high <= other.cost_low and one.accuracy_low >= other.accuracy_high
 
 
@@ -91,4 +93,6 @@ def _could_dominate(one: Candidate, other: Candidate) -> bool:
     """An exact equal could not: equal in truth it would not dominate, and its interval is no reason to doubt."""
     if (one.cost, one.accuracy) == (other.cost, other.accuracy):
         return False
+    if one.accuracy_high is None or other.accuracy_low is None:
+        return one.cost_low <= other.cost_high
     return one.cost_low <= other.cost_high and one.accuracy_high >= other.accuracy_low

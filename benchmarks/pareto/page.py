@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.accuracy_report.drawings import to_address
 from benchmarks.accuracy_report.page import Markup, build_page, build_table, escape, shade
+from benchmarks.tables import ABSENT
 
 __all__ = ["build_pareto_page"]
 
@@ -44,7 +45,7 @@ def _build_row(model: Mapping[str, Any], labels: Mapping[str, str]) -> list[str]
         model["label"],
         f"{model['cost']:.2f}",
         f"{model['srcc']:.3f}",
-        f"{model['srcc_low']:.3f} – {model['srcc_high']:.3f}",
+        ABSENT if model["srcc_low"] is None else f"{model['srcc_low']:.3f} – {model['srcc_high']:.3f}",
         shade(model["verdict"], 0.3 if "doubt" in model["verdict"] else 0.7, is_on_front),
         Markup(f'<td class="text">{escape(", ".join(labels[key] for key in model["dominated_by"]))}</td>'),
     ]

@@ -13,6 +13,7 @@ from benchmarks.output_folder import check_output_folder
 from benchmarks.pareto.front import Candidate, Place, find_places
 from benchmarks.pareto.page import build_pareto_page
 from benchmarks.plot import LATENCY_LABEL, SIZE_LABEL, Panel, PlotPoint, save_panels
+from benchmarks.tables import format_correlation
 from edge_runtime.errors import UsageError
 from edge_runtime.output_file import write_output
 
@@ -98,9 +99,10 @@ def format_pareto(report: Mapping[str, Any]) -> str:
         width = max(len(model["label"]) for model in front["models"])
         lines += ["", front["title"], ""]
         for model in front["models"]:
-            reach = f"[{model['srcc_low']:.3f}, {model['srcc_high']:.3f}]"
+            low, high = model["srcc_low"], model["srcc_high"]
+            srcc = format_correlation({"value": model["srcc"], "low": low, "high": high})
             cost = f"{model['cost']:.2f} {front['unit']}"
-            lines.append(f"  {model['label']:{width}}  {cost:>12}  {model['srcc']:.3f} {reach}  {model['verdict']}")
+            lines.append(f"  {model['label']:{width}}  {cost:>12}  {srcc}  {model['verdict']}")
         lines += [f"  {one['label']}: left out, {one['reason']}" for one in front["left_out"]]
     return "\n".join(lines[1:])
 
@@ -148,7 +150,7 @@ def _read(row: Mapping[str, Any], srcc: float | None, interval: Any, latency: An
     size = None if row["size_bytes"] is None else row["size_bytes"] / MB
     return {
         **{name: row[name] for name in ("key", "label", "kind")},
-        "accuracy": None if srcc is None else (srcc, *(interval or (srcc, srcc))),
+        "accuracy": None if srcc is None else (srcc, *(interval or (None, None))),
         "latency": None if latency is None else (latency["p50_ms"], latency["min_ms"], latency["p95_ms"]),
         "size": None if size is None else (size, size, size),
     }
@@ -174,7 +176,8 @@ def _build_panel(front: _Front) -> Panel:
 
 
 def _build_point(one: Candidate) -> PlotPoint:
-    return PlotPoint(one.label, one.kind, one.cost, one.accuracy, (one.accuracy_low, one.accuracy_high))
+    low, high = one.accuracy_low, one.accuracy_high
+    return PlotPoint(one.label, one.kind, one.cost, one.accuracy, None if low is None or high is None else (low, high))
 
 
 def _to_json(front: _Front) -> dict[str, Any]:

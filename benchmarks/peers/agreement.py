@@ -50,7 +50,8 @@ def compute_agreement(
         resamples: of each bootstrap.
 
     Returns:
-        ``srcc`` and ``plcc``, each ``{"value", "low", "high", "reason"}``; without a value ``reason`` says why.
+        ``srcc`` and ``plcc``, each ``{"value", "low", "high", "reason"}``; without a value ``reason`` says why. Too few
+        groups have no ``low`` and ``high``.
     """
     plain = np.asarray(scores, dtype=np.float64)
     mapped = plain if rating_map is None else rating_map(plain)
@@ -69,7 +70,8 @@ def _compute(
 ) -> dict[str, Any]:
     try:
         value = metric(scores, ratings)
-        low, high = bootstrap_interval(metric, scores, ratings, groups=groups, resamples=resamples)
+        interval = bootstrap_interval(metric, scores, ratings, groups=groups, resamples=resamples)
     except ValueError as error:
         return {"value": None, "low": None, "high": None, "reason": str(error)}
+    low, high = interval or (None, None)
     return {"value": value, "low": low, "high": high, "reason": ""}

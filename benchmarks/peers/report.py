@@ -45,7 +45,7 @@ def build_points(report: Mapping[str, Any]) -> list[PlotPoint]:
             peer["kind"],
             peer["latency"]["p50_ms"],
             peer["srcc"]["value"],
-            (peer["srcc"]["low"], peer["srcc"]["high"]),
+            None if peer["srcc"]["low"] is None else (peer["srcc"]["low"], peer["srcc"]["high"]),
         )
         for peer in report["peers"]
         if peer["latency"] is not None and peer["srcc"] is not None and peer["srcc"]["value"] is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,13 @@ def test_the_interval_holds_the_value_and_shrinks_with_the_photos() -> None:
         return high - low
 
     assert compute_width(400) < compute_width(25)
+
+
+def test_few_groups_have_a_value_and_no_interval() -> None:
+    photos = [replace(_build_photo(index, index / 20), group=f"group{index % 4}") for index in range(20)]
+    found = compute_accuracy(photos, [float(index) for index in range(20)], resamples=20)
+    assert (found.srcc, found.plcc) == pytest.approx((1.0, 1.0))
+    assert found.srcc_interval is None and found.groups == 4 and found.reason == ""
 
 
 def test_ss01_holds_objects_and_food_of_that_series_only() -> None:

@@ -62,6 +62,8 @@ def test_whole_groups_are_drawn() -> None:
     rng = np.random.default_rng(0)
     mos = rng.uniform(0, 1, 200)
     reference, worse = mos + rng.normal(0, 0.3, 200), mos + rng.normal(0, 0.4, 200)
+    with pytest.raises(ValueError, match="too few groups"):
+        compute_srcc_difference(worse, reference, mos, [str(index // 50) for index in range(200)], 200)
     apart = compute_srcc_difference(worse, reference, mos, [str(index) for index in range(200)], 200)
     together = compute_srcc_difference(worse, reference, mos, [str(index // 40) for index in range(200)], 200)
     assert apart["value"] == together["value"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,15 @@ def test_what_intervals_leave_open_is_said() -> None:
     assert places["far"].verdict == "dominated"
 
 
+def test_without_an_interval_nothing_is_beyond_doubt() -> None:
+    best, worst = _candidate("best", 1.0, 0.9), _candidate("worst", 2.0, 0.1)
+    unknown = replace(worst, accuracy_low=None, accuracy_high=None)
+    assert [place.verdict for place in find_places([best, worst])] == ["front", "dominated"]
+    assert [place.verdict for place in find_places([best, unknown])] == ["front", "dominated, not beyond doubt"]
+    cheap = replace(unknown, cost=0.5, cost_low=0.5, cost_high=0.5)
+    assert [place.verdict for place in find_places([best, cheap])] == ["front, not beyond doubt", "front"]
+
+
 def _row(
     key: str, srcc: float | None, p50_ms: float, size_bytes: int | None, kind: str = "photogate"
 ) -> dict[str, Any]:
@@ -119,6 +129,18 @@ def test_files_of_earlier_results(results: Path, tmp_path: Path, capsys: pytest.
     with Image.open(out / "pareto.png") as image:
         image.load()
         assert image.height > image.width, "two panels below each other"
+
+
+def test_no_interval_is_shown_where_there_is_none(
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads(results.read_text(encoding="utf-8"))
+    document["rows"][2]["accuracy"]["all"]["srcc_interval"] = None
+    results.write_text(json.dumps(document), encoding="utf-8")
+    assert main(["pareto", "--results", str(results), "--out", str(tmp_path / "out")]) == 0
+    assert re.search(r"9\.00 ms  0\.400  dominated, not beyond doubt", capsys.readouterr().out)
+    page = (tmp_path / "out" / "pareto.html").read_text(encoding="utf-8")
+    assert re.search(r"<td[^>]*>0\.400</td>\s*<td[^>]*>-</td>", page)
 
 
 def test_page_asks_nothing_of_the_network(results: Path, tmp_path: Path) -> None:

@@ -61,6 +61,8 @@ def test_agreement_of_known_scores() -> None:
     assert plain["srcc"]["value"] == pytest.approx(1.0)
     assert plain["plcc"]["value"] < 0.95
     assert plain["plcc"]["low"] <= plain["plcc"]["value"] <= plain["plcc"]["high"]
+    one_group = compute_agreement(scores, ratings, [0] * 6, None, 50)["srcc"]
+    assert one_group == {"value": pytest.approx(1.0), "low": None, "high": None, "reason": ""}
     constant = compute_agreement([1.0] * 6, ratings, range(6), None, 50)
     assert constant["srcc"]["value"] is None and "constant" in constant["srcc"]["reason"]
 
@@ -171,7 +173,8 @@ def test_the_whole_command(manifest: Path, tmp_path: Path, capsys: pytest.Captur
     assert (document["schema"], document["data"]["rated_photos"], document["data"]["train_photos"]) == (1, 4, 4)
     table = (out / "peers.md").read_text(encoding="utf-8")
     assert capsys.readouterr().out.strip() == table.strip()
-    assert "1.000 [" in table and "MUSIQ" in table
+    assert "1.000 " in table and "1.000 [" not in table, "four groups are too few for an interval"
+    assert "MUSIQ" in table
     assert (out / "peers.png").stat().st_size > 1000
     assert main(arguments) == 2, "results are not overwritten unasked"
     assert "--force" in capsys.readouterr().err

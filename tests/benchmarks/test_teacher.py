@@ -26,7 +26,7 @@ class _Network:
 
 
 class _BrightnessTeacher:
-    backbones, heads = (_Network(1000),), (_Network(10),)
+    backbones, heads, ridges = (_Network(1000),), (_Network(10),), (_Network(200),)
 
     def predict(self, images: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         assert all(image.dtype == np.uint8 and image.ndim == 3 for image in images)
@@ -63,7 +63,7 @@ def test_worker_loads_times_scores_and_survives_a_bad_photo(monkeypatch: pytest.
     )
     assert asked == [(Path("folder"), ["moved.h5"])]
     assert isinstance(loaded["load_ms"], float)
-    assert loaded["weights_bytes"] == 1010 * 4
+    assert loaded["weights_bytes"] == 1210 * 4
     assert "absent.png" in str(bad["error"])
     assert scored["quality"] == pytest.approx(0.4, abs=1e-6)
     assert isinstance(timed["latency_ms"], float) and timed["latency_ms"] > 0

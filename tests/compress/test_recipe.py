@@ -55,6 +55,7 @@ def test_every_method_is_accepted(tmp_path: Path, method: str) -> None:
         ("[quantize]\nepochs = 0", "quantize: epochs is 0"),
         ("[prune]\nepochs = 'two'", "prune: epochs: expected int, found 'two'"),
         ("batch_size = 0", "batch_size is 0"),
+        ("seed = -1", "seed is -1: it must be from 0 to 4294967295"),
         ("[contract]\ninterval_coverage = 90.0", "contract: interval_coverage is 90.0"),
         ("[contract]\nband_limits = [45.0, 55.0, 65.0]", "contract: band_limits: expected"),
         ("[contract]\nband_limits = [65.0, 45.0]", "contract: band_limits is"),

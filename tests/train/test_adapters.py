@@ -102,6 +102,18 @@ def test_wrong_use(tmp_path: Path, images: Path) -> None:
         adapt("spaq", images, scores, tmp_path / "m.csv")
 
 
+def test_a_folder_in_the_place_of_the_manifest_is_refused(tmp_path: Path, images: Path) -> None:
+    for overwrite in (False, True):
+        with pytest.raises(UsageError, match=r"is a folder; name the manifest to write, for example .*manifest\.csv"):
+            adapt("folder", images, None, tmp_path, overwrite=overwrite)
+    assert not tmp_path.with_name(tmp_path.name + ".partial").exists()
+
+
+def test_a_name_too_long_for_the_file_system_is_an_absent_photo(tmp_path: Path, images: Path) -> None:
+    scores = write(tmp_path / "s.csv", f"Image name,MOS\n00001.jpg,20\n{'x' * 300}.jpg,30\n")
+    assert adapt("spaq", images, scores, tmp_path / "m.csv") == (1, ["x" * 300 + ".jpg"])
+
+
 def test_every_adapter_says_what_it_wants() -> None:
     assert all("images:" in entry.description and "scores:" in entry.description for entry in ADAPTERS.values())
 
@@ -120,7 +132,7 @@ def test_groceries_are_grouped_as_in_their_own_lists(tmp_path: Path) -> None:
     folder = tmp_path / "dataset" / "train" / "Fruit" / "Apple" / "Granny-Smith"
     folder.mkdir(parents=True)
     (folder / "1.jpg").write_bytes(b"x")
-    table = write(tmp_path / "t.txt", "train/Fruit/Apple/Granny-Smith/1.jpg, 1, 0\n")
+    table = write(tmp_path / "t.txt", "train/Fruit/Apple/Granny-Smith/1.jpg, 1, 0\n\n")
     adapt("grocery", tmp_path / "dataset", table, tmp_path / "m.csv")
     (photo,) = load_manifest(tmp_path / "m.csv")
     assert (photo.group, photo.category, photo.style) == ("grocery_train_Granny-Smith", "grocery", "phone_in_store")

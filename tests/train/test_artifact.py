@@ -40,7 +40,7 @@ def test_the_same_config_resumes(tmp_path: Path) -> None:
 
 def test_another_config_is_refused_and_nothing_is_touched(tmp_path: Path) -> None:
     work = begin(tmp_path)
-    with pytest.raises(UsageError, match="was begun with another config"):
+    with pytest.raises(UsageError, match="was begun with another config or other inputs: choose another --out"):
         open_artifact(tmp_path, {**CONFIG, "name": "b"})
     assert (work / "checkpoint").exists()
     assert open_artifact(tmp_path, CONFIG) == work
@@ -51,6 +51,20 @@ def test_a_claim_without_work_gives_way(tmp_path: Path) -> None:
     open_artifact(tmp_path, {**CONFIG, "weights": "typo.npz"})
     work = open_artifact(tmp_path, CONFIG)
     assert json.loads((work / "config.json").read_text(encoding="utf-8")) == CONFIG
+
+
+def test_other_inputs_under_the_same_paths_are_refused(tmp_path: Path) -> None:
+    labels, missing = tmp_path / "labels.npz", tmp_path / "imagenet"
+    labels.write_bytes(b"first")
+    for _ in range(2):
+        work = open_artifact(tmp_path / "out", CONFIG, [labels, missing])
+        (work / "checkpoint").write_text("half", encoding="utf-8")
+    labels.write_bytes(b"second")
+    with pytest.raises(UsageError, match="was begun with another config or other inputs"):
+        open_artifact(tmp_path / "out", CONFIG, [labels, missing])
+    assert (work / "checkpoint").exists()
+    open_artifact(tmp_path / "out", CONFIG, [labels, missing], force=True)
+    assert not (work / "checkpoint").exists()
 
 
 def test_a_finished_artifact_is_refused_even_with_the_same_config(tmp_path: Path) -> None:

@@ -98,6 +98,8 @@ def test_a_wrong_type_names_place_and_value(data: dict[str, Any], message: str) 
     ("data", "message"),
     [
         ({"fit": {"epochs": -1}}, r"t\.toml: fit: epochs is -1: it must be 0 or more"),
+        ({"seed": -1}, r"t\.toml: seed is -1: it must be from 0 to 4294967295"),
+        ({"seed": 2**32}, r"seed is 4294967296"),
         ({"fit": {"batch_size": -4}}, r"batch_size is -4"),
         ({"fit": {"learning_rate": float("nan")}}, r"learning_rate is nan"),
         ({"fit": {"warmup_share": 1.1}}, r"warmup_share is 1\.1: it must be from 0 to 1"),
@@ -145,6 +147,15 @@ def test_weights_are_replaced_by_name_and_with_one_backbone_without_it() -> None
     for wrong in ("new.h5", "c=new.h5"):
         with pytest.raises(UsageError, match=r"NAME=FILE, with a name of a, b"):
             two.replace_weights([wrong])
+
+
+def test_a_students_name_and_seed_are_checked_too() -> None:
+    assert parse_config({"name": "photogate-small.2_a", "seed": 2**32 - 1}, DistilConfig, "c.toml").seed == 2**32 - 1
+    for name in ("", "x/y", "..", "a" * 101):
+        with pytest.raises(UsageError, match=r"c\.toml: name is '.*': it names files, so use up to 100 letters"):
+            parse_config({"name": name}, DistilConfig, "c.toml")
+    with pytest.raises(UsageError, match=r"c\.toml: seed is -1"):
+        parse_config({"name": "s", "seed": -1}, DistilConfig, "c.toml")
 
 
 def test_photos_are_taken_once_at_least() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_runtime.errors import UsageError
+from edge_runtime.errors import InputError, UsageError
 from edge_runtime.views import make_view
 from train import features
 from train.data.degradations import Degradation
@@ -95,6 +95,58 @@ def test_what_is_known_of_a_photo_that_turns_out_to_be_clean_is_not_what_was_kno
     compute_features([clean], Extractor(), SIZE_PX, cache)
     known = cache.gather([plain, clean])[1]
     assert np.isnan(known[0]).all() and (known[1, :4] == 1.0).all()
+
+
+def test_another_photo_of_the_same_name_is_not_taken_for_the_first(
+    samples: list[Sample], make_photo: MakePhoto, tmp_path: Path
+) -> None:
+    """Of another manifest, or put in the first one's place: the features, and what is known, are its own."""
+    compute_features(samples, Extractor(), SIZE_PX, FeatureCache(tmp_path / "cache", "tiny"))
+    picture = np.random.default_rng(9).integers(0, 256, (70, 70, 3), np.uint8)
+    elsewhere = replace(samples[0], photo=replace(samples[0].photo, path=make_photo("elsewhere.png", picture).path))
+    cache = FeatureCache(tmp_path / "cache", "tiny")
+    assert samples[0] in cache and elsewhere not in cache
+    make_photo(samples[0].photo.file, picture)
+    assert samples[0] not in cache and samples[2] in cache
+    for sample in (elsewhere, samples[0]):
+        compute_features([sample], Extractor(), SIZE_PX, cache)
+        np.testing.assert_allclose(cache.gather([sample])[0][0], compute_expected(sample)[0], rtol=2e-3)
+
+
+def test_a_photo_is_read_once_for_its_digest(
+    samples: list[Sample], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    read: list[Path] = []
+
+    def count(path: Path) -> str:
+        read.append(path)
+        return path.name
+
+    monkeypatch.setattr(features, "compute_digest", count)
+    for _ in range(2):
+        cache = FeatureCache(tmp_path / "cache", "tiny")
+        compute_features(samples, Extractor(), SIZE_PX, cache)
+        cache.gather(samples)
+    assert sorted(read) == sorted({sample.photo.path for sample in samples})
+
+
+def test_shards_without_digests_are_computed_anew(samples: list[Sample], tmp_path: Path) -> None:
+    compute_features(samples[:4], Extractor(), SIZE_PX, FeatureCache(tmp_path / "cache", "tiny"))
+    shard = tmp_path / "cache" / "shard-00000.npz"
+    with np.load(shard) as archive:
+        older = {name: archive[name] for name in archive.files if name != "digests"}
+    np.savez(shard, **older)
+    cache = FeatureCache(tmp_path / "cache", "tiny")
+    assert not any(sample in cache for sample in samples)
+    compute_features(samples[:4], Extractor(), SIZE_PX, cache)
+    again = FeatureCache(tmp_path / "cache", "tiny")
+    assert all(sample in again for sample in samples[:4])
+
+
+def test_a_photo_that_is_gone_is_an_input_error(samples: list[Sample], tmp_path: Path) -> None:
+    samples[0].photo.path.unlink()
+    with pytest.raises(InputError, match=r"0\.png: cannot read the photo: .*; check the manifest"):
+        compute_features(samples, Extractor(), SIZE_PX, FeatureCache(tmp_path / "cache", "tiny"))
 
 
 def test_equal_samples_are_computed_once(samples: list[Sample], tmp_path: Path) -> None:

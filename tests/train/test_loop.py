@@ -41,23 +41,25 @@ def compute_loss(target: Any, predicted: Any) -> Any:
     return keras.ops.mean(keras.ops.square(predicted - target))
 
 
-class Script(tf_keras.callbacks.Callback):  # type: ignore[misc, name-defined]
+def build_script(api: Any, signs: list[int], fails_in: int | None = None) -> Any:
     """Sets the layer's weights at each epoch's end, so that what is best is known; may fail in one epoch."""
 
-    def __init__(self, signs: list[int], fails_in: int | None = None) -> None:
-        super().__init__()
-        self.signs, self.fails_in = signs, fails_in
-        self.epochs: list[int] = []
+    class Script(api.callbacks.Callback):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.epochs: list[int] = []
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        if epoch == self.fails_in:
-            raise KeyboardInterrupt
-        self.epochs.append(epoch)
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if epoch == fails_in:
+                raise KeyboardInterrupt
+            self.epochs.append(epoch)
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        kernel = np.array([[1.0], [-2.0], [0.5], [0.0]]) * self.signs[self.epochs[-1]]
-        noise = 0.1 * self.epochs[-1]
-        self.model.get_layer("quality").set_weights([kernel + noise, np.zeros(1)])
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            kernel = np.array([[1.0], [-2.0], [0.5], [0.0]]) * signs[self.epochs[-1]]
+            noise = 0.1 * self.epochs[-1]
+            self.model.get_layer("quality").set_weights([kernel + noise, np.zeros(1)])
+
+    return Script()
 
 
 def run(api: Any, model: Any, work: Path, config: FitConfig = CONFIG, **options: Any) -> list[dict[str, float]]:
@@ -99,7 +101,7 @@ def test_the_learning_rate_warms_up_and_decays_to_nothing(tmp_path: Path) -> Non
 
 def test_the_best_epoch_stands_at_the_end(tmp_path: Path) -> None:
     model = build(tf_keras)
-    log = run(tf_keras, model, tmp_path, callbacks=[Script([-1, 1, -1, -1])])
+    log = run(tf_keras, model, tmp_path, callbacks=[build_script(tf_keras, [-1, 1, -1, -1])])
     scores = [epoch["val_srcc"] for epoch in log]
     assert scores[1] == max(scores) > 0.9 and scores[3] < -0.9
     np.testing.assert_allclose(model.get_layer("quality").get_weights()[0][:, 0], [1.1, -1.9, 0.6, 0.1], rtol=1e-5)
@@ -107,28 +109,43 @@ def test_the_best_epoch_stands_at_the_end(tmp_path: Path) -> None:
 
 def test_the_last_epoch_stands_where_that_is_asked_for(tmp_path: Path) -> None:
     model = build(tf_keras)
-    run(tf_keras, model, tmp_path, callbacks=[Script([-1, 1, -1, -1])], keeps_best=False)
+    run(tf_keras, model, tmp_path, callbacks=[build_script(tf_keras, [-1, 1, -1, -1])], keeps_best=False)
     np.testing.assert_allclose(model.get_layer("quality").get_weights()[0][:, 0], [-0.7, 2.3, -0.2, 0.3], rtol=1e-5)
 
 
 def test_it_stops_when_validation_has_not_improved_for_long_enough(tmp_path: Path) -> None:
-    script = Script([1, -1, -1, -1])
+    script = build_script(tf_keras, [1, -1, -1, -1])
     run(tf_keras, build(tf_keras), tmp_path, replace(CONFIG, patience=2), callbacks=[script])
     assert script.epochs == [0, 1, 2]
 
 
-def test_a_run_cut_short_goes_on_after_its_last_whole_epoch(tmp_path: Path) -> None:
+@APIS
+def test_early_stopping_remembers_what_was_before_an_interruption(api: Any, tmp_path: Path) -> None:
+    """Epoch 0 is the best; two epochs of patience end with epoch 2, wherever the run was cut, and stay ended."""
+    config = replace(CONFIG, epochs=12, patience=2)
+    signs = [1] + [-1] * 11
     with pytest.raises(KeyboardInterrupt):
-        run(tf_keras, build(tf_keras), tmp_path, callbacks=[Script([1, 1, 1, 1], fails_in=2)])
-    script, model = Script([1, 1, 1, 1]), build(tf_keras)
-    run(tf_keras, model, tmp_path, callbacks=[script], keeps_best=False)
+        run(api, build(api), tmp_path, config, callbacks=[build_script(api, signs, fails_in=2)])
+    for expected in ([2], [], []):
+        script, model = build_script(api, signs), build(api)
+        log = run(api, model, tmp_path, config, callbacks=[script])
+        assert script.epochs == expected and [epoch["epoch"] for epoch in log] == [0, 1, 2]
+        np.testing.assert_allclose(model.get_layer("quality").get_weights()[0][:, 0], [1.0, -2.0, 0.5, 0.0], rtol=1e-5)
+
+
+@APIS
+def test_a_run_cut_short_goes_on_after_its_last_whole_epoch(api: Any, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(api, build(api), tmp_path, callbacks=[build_script(api, [1, 1, 1, 1], fails_in=2)])
+    script, model = build_script(api, [1, 1, 1, 1]), build(api)
+    run(api, model, tmp_path, callbacks=[script], keeps_best=False)
     assert script.epochs == [2, 3]
     assert int(model.optimizer.iterations) == 16  # the learning rate goes on where it was
 
 
 def test_the_best_epoch_stands_at_the_end_of_a_resumed_run_too(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        run(tf_keras, build(tf_keras), tmp_path, callbacks=[Script([1, -1, -1, -1], fails_in=2)])
+        run(tf_keras, build(tf_keras), tmp_path, callbacks=[build_script(tf_keras, [1, -1, -1, -1], fails_in=2)])
     model = build(tf_keras)
-    run(tf_keras, model, tmp_path, callbacks=[Script([1, -1, -1, -1])])
+    run(tf_keras, model, tmp_path, callbacks=[build_script(tf_keras, [1, -1, -1, -1])])
     np.testing.assert_allclose(model.get_layer("quality").get_weights()[0][:, 0], [1.0, -2.0, 0.5, 0.0], rtol=1e-5)

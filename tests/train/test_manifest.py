@@ -133,6 +133,11 @@ def test_unreadable_manifest(tmp_path: Path) -> None:
     assert "cannot read" in fault_of(tmp_path)
 
 
+def test_name_too_long_for_the_file_system_counts_as_missing(tmp_path: Path) -> None:
+    message = fault_of(write(tmp_path, "a.jpg,0.5,,,g1,", f"{'x' * 300},0.5,,,g2,"))
+    assert "1 of 2 photos are not on disk (row 3: " in message
+
+
 def test_broken_link_counts_as_missing(tmp_path: Path) -> None:
     path = write(tmp_path, "a.jpg,0.5,,,g1,", "link.jpg,0.5,,,g2,")
     (tmp_path / "link.jpg").symlink_to(tmp_path / "nowhere.jpg")

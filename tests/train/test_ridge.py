@@ -30,7 +30,7 @@ def test_it_learns_what_bends_and_every_fold_as_well() -> None:
     ridge = KernelRidge.fit(features, ratings, [row % FOLDS for row in range(COUNT)], CONFIG)
     unseen, expected = draw(60, 1)
     answers = ridge.predict(unseen)
-    assert answers.shape == (60, FOLDS)
+    assert answers.shape == (60, FOLDS) and ridge.count_params() == COUNT * (6 + FOLDS) + 2
     for fold in range(FOLDS):
         assert np.corrcoef(answers[:, fold], expected)[0, 1] > 0.97
         assert np.abs(answers[:, fold] - expected).mean() < 0.03

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,39 @@ def test_an_interrupted_search_goes_on(tmp_path: Path) -> None:
     assert search(CONFIG, SPACE, again, tmp_path, 5) == report and not again.configs
 
 
+def test_a_resumed_search_draws_what_it_has_not_drawn_yet(tmp_path: Path) -> None:
+    interrupted, resumed = Stage(fails_at=3), Stage()
+    with pytest.raises(KeyboardInterrupt):
+        search(CONFIG, SPACE, interrupted, tmp_path, 6)
+    search(CONFIG, SPACE, resumed, tmp_path, 6)
+    assert len({config.fit.learning_rate for config in (*interrupted.configs, *resumed.configs)}) == 6
+
+
+@pytest.mark.parametrize("other", ["config", "space", "inputs"])
+def test_another_search_in_the_same_folder_is_refused(tmp_path: Path, other: str) -> None:
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("file,mos,group\n", encoding="utf-8")
+    inputs = [manifest, Path("imagenet")]
+    report = search(CONFIG, SPACE, Stage(), tmp_path / "out", 2, inputs)
+    config = replace(CONFIG, split_seed=4) if other == "config" else CONFIG
+    space = {**SPACE, "fit.l2": {"low": 0.0, "high": 1.0}} if other == "space" else SPACE
+    if other == "inputs":
+        manifest.write_text("file,mos,group,style\n", encoding="utf-8")
+    stage = Stage()
+    with pytest.raises(UsageError, match=r"out holds a search with another config, space or inputs: choose another"):
+        search(config, space, stage, tmp_path / "out", 2, inputs)
+    assert not stage.configs and json.loads((tmp_path / "out/search.json").read_text()) == report
+
+
+def test_a_mistake_at_the_first_trial_can_be_corrected(tmp_path: Path) -> None:
+    def complain(config: Any, out: Path) -> None:
+        raise UsageError("no such weights")
+
+    with pytest.raises(UsageError, match="no such weights"):
+        search(CONFIG, SPACE, complain, tmp_path, 2)
+    assert len(search(replace(CONFIG, split_seed=4), SPACE, Stage(), tmp_path, 2)["trials"]) == 2
+
+
 def test_settings_that_the_config_does_not_have_are_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"names 'fit.speed', which the config does not have"):
         search(CONFIG, {"fit.speed": {"choices": [1]}}, Stage(), tmp_path, 1)
@@ -88,10 +122,16 @@ def test_a_space_is_read_from_toml(tmp_path: Path) -> None:
     [
         ("", "names no setting to try"),
         ("not toml", "cannot read the search space"),
-        ('["fit.l2"]\nlow = 2.0\nhigh = 1.0\n', r'\["fit.l2"\] needs low < high'),
-        ('["fit.l2"]\nlow = 2.0\n', r'\["fit.l2"\] needs low < high'),
-        ('["fit.l2"]\nchoices = []\n', r'\["fit.l2"\] needs low < high'),
-        ("fit = 3\n", r'\["fit"\] needs low < high'),
+        ('["fit.l2"]\nlow = 2.0\nhigh = 1.0\n', r'\["fit.l2"\] needs numbers low < high'),
+        ('["fit.l2"]\nlow = 2.0\n', r'\["fit.l2"\] needs numbers low < high'),
+        ('["fit.l2"]\nchoices = []\n', r'\["fit.l2"\] needs numbers low < high'),
+        ('["fit.l2"]\nchoices = 3\n', r'\["fit.l2"\] needs numbers low < high'),
+        ('["fit.l2"]\nchoices = "abc"\n', r'\["fit.l2"\] needs numbers low < high'),
+        ('["fit.l2"]\nlow = "a"\nhigh = 1.0\n', r'\["fit.l2"\] needs numbers low < high'),
+        ('["fit.l2"]\nlow = 0.0\nhigh = inf\n', r'\["fit.l2"\] needs numbers low < high'),
+        ('["fit.l2"]\nlow = 0.0\nhigh = 1.0\nlog = true\n', r'\["fit.l2"\] needs numbers low < high'),
+        ('["fit.l2"]\nlow = 0.1\nhigh = 1.0\nlog = "yes"\n', r'\["fit.l2"\] needs numbers low < high'),
+        ("fit = 3\n", r'\["fit"\] needs numbers low < high'),
     ],
 )
 def test_a_faulty_space_is_refused(tmp_path: Path, content: str, message: str) -> None:

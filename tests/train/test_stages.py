@@ -245,6 +245,9 @@ def test_answers_about_other_photos_and_broken_files_are_refused(chain: Chain, t
     (tmp_path / "broken.npz").write_bytes(answers.read_bytes()[:500])
     with pytest.raises(UsageError, match="no file of a teacher's answers"):
         label(None, [chain.manifest], tmp_path / "b", view_size_px=32, answers=tmp_path / "broken.npz")
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    with pytest.raises(UsageError, match="no file of a teacher's answers"):
+        load_answers(tmp_path / "array.npy")
     with pytest.raises(UsageError, match="pass one of the two"):
         label(None, [chain.manifest], tmp_path / "c", view_size_px=32)
 
@@ -278,6 +281,52 @@ def test_a_corrected_weights_path_needs_no_force(chain: Chain, tmp_path: Path) -
             distil(STUDENT, chain.labels, tmp_path / "s", weights=str(tmp_path / "typo.npz"))
     with pytest.raises(UsageError, match=r"other\.npz: cannot read the backbone weights"):
         distil(STUDENT, chain.labels, tmp_path / "s", weights=str(tmp_path / "other.npz"))
+
+
+def cut_short(*arguments: Any, **options: Any) -> Any:
+    """In the place of a stage's work: some of it is done, then the machine goes down."""
+    work = next(value for value in arguments if isinstance(value, Path) and value.name == "work")
+    (work / "checkpoint").write_text("half", encoding="utf-8")
+    raise KeyboardInterrupt
+
+
+def test_work_on_other_inputs_is_not_taken_over(chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = chain.manifest.with_name("begun.csv")
+    shutil.copyfile(chain.manifest, manifest)
+    labels, weights = tmp_path / "labels", tmp_path / "start.weights.h5"
+    shutil.copytree(chain.labels, labels)
+    shutil.copyfile(chain.student / "student.weights.h5", weights)
+    monkeypatch.setattr("train.stages.fit_teacher._fit_heads", cut_short)
+    monkeypatch.setattr("train.stages.label._ask", cut_short)
+    monkeypatch.setattr("train.stages.distil.fit", cut_short)
+
+    def change_manifest() -> None:
+        lines = manifest.read_text(encoding="utf-8").splitlines()
+        manifest.write_text("\n".join(lines[:-1]) + "\n", encoding="utf-8")
+
+    def change_labels() -> None:
+        with np.load(labels / "labels.npz") as archive:
+            arrays = dict(archive)
+        np.savez(labels / "labels.npz", **{**arrays, "target_quality": arrays["target_quality"] / 2})
+
+    def change_weights() -> None:
+        other, _ = load_student(chain.student)
+        other.set_weights([values / 2 for values in other.get_weights()])
+        other.save_weights(str(weights))
+
+    stages: list[tuple[Any, Any]] = [
+        (lambda: fit_teacher(TEACHER, [manifest], tmp_path / "t", features=tmp_path / "features"), change_manifest),
+        (lambda: label(chain.teacher, [manifest], tmp_path / "l", view_size_px=32), change_manifest),
+        (lambda: distil(STUDENT, labels, tmp_path / "s", weights=str(weights)), change_labels),
+        (lambda: distil(STUDENT, labels, tmp_path / "w", weights=str(weights)), change_weights),
+    ]
+    for run_stage, change in stages:
+        for _ in range(2):  # the same inputs go on
+            with pytest.raises(KeyboardInterrupt):
+                run_stage()
+        change()
+        with pytest.raises(UsageError, match="was begun with another config or other inputs"):
+            run_stage()
 
 
 def test_imagenet_weights_that_cannot_be_had_are_a_usage_error(
@@ -316,6 +365,9 @@ def test_too_few_rated_photos_are_found_before_the_work(chain: Chain, tmp_path: 
     manifest = chain.manifest.with_name("no-validation.csv")
     manifest.write_text("\n".join(lines) + "\n", encoding="utf-8")
     with pytest.raises(UsageError, match="fewer than three rated photos"):
+        fit_teacher(TEACHER, [manifest], tmp_path / "t")
+    manifest.write_text(chain.manifest.read_text(encoding="utf-8").replace(",train", ",validation"), encoding="utf-8")
+    with pytest.raises(UsageError, match="no rated photo falls into the training part"):
         fit_teacher(TEACHER, [manifest], tmp_path / "t")
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from edge_runtime.errors import InputError, ManifestError, UsageError
 from edge_runtime.formats import PHOTO_SUFFIXES
+from edge_runtime.paths import exists_as_file, exists_as_folder
 from train.artifact import compute_digest
 from train.data.manifest import load_manifests, write_manifest
 
@@ -106,13 +107,15 @@ def adapt(
     table = images if scores is None else Path(scores)
     if not images.is_dir():
         raise InputError(f"{images}: not a folder; pass the folder that holds the photos of {adapter.source}")
+    if exists_as_folder(out):
+        raise UsageError(f"{out}: is a folder; name the manifest to write, for example {out / 'manifest.csv'}")
     base = out.resolve().parent
     known = {compute_digest(photo.path) for photo in load_manifests([Path(path) for path in without])}
     rows: list[dict[str, object]] = []
     absent: list[str] = []
     for entry in _draw_per_folder(adapter.read(table), per_folder):
         path = images / entry.name
-        if not path.is_file():
+        if not exists_as_file(path):
             absent.append(entry.name)
             continue
         if known and compute_digest(path) in known:
@@ -208,6 +211,8 @@ def _read_grocery(table: Path) -> Iterator[_Entry]:
     Labels"), one of its lists: path, fine class, coarse class; no header. Unrated; photos of one class in one list stay
     together."""
     for row, cells in enumerate(_read_lines(table), start=1):
+        if not any(cells):
+            continue
         parts = Path(cells[0]).parts
         if len(cells) != 3 or len(parts) < 3:
             raise ManifestError(f"{table} row {row}: not 'path, fine class, coarse class'")

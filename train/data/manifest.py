@@ -17,6 +17,7 @@ from pathlib import Path
 
 from edge_runtime.csv_rows import CsvRows
 from edge_runtime.errors import ManifestError, UsageError
+from edge_runtime.paths import exists_as_file
 
 __all__ = ["Photo", "load_manifest", "load_manifests", "write_manifest"]
 
@@ -110,7 +111,7 @@ def load_manifest(path: str | Path) -> list[Photo]:
             continue
         if photo.path in first_row_of:
             problems.add(f"row {row}, column file: {photo.file!r} stands in row {first_row_of[photo.path]} already")
-        elif not photo.path.is_file():
+        elif not exists_as_file(photo.path):
             missing.append((row, photo.path))
         first_row_of.setdefault(photo.path, row)
         photos.append(photo)

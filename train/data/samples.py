@@ -65,7 +65,7 @@ class Sample:
 
     @property
     def key(self) -> str:
-        """Names the sample's pixels: equal keys, equal pictures."""
+        """Names the sample's pixels: equal keys of the same file, equal pictures."""
         if self.reframe_seed is not None:
             return f"{self.photo.file}|reframed:{self.reframe_seed}"
         if self.crop_seed is not None:
@@ -77,7 +77,7 @@ class Sample:
 
     @property
     def evidence(self) -> str:
-        """Names all that the known attributes rest on: equal evidence, equal pictures and equal attributes."""
+        """Names all that the known attributes rest on: equal evidence of the same file, equal attributes, too."""
         marks = ("clean", self.is_clean), ("white", _has_white_background(self.photo))
         return "|".join([self.key, *(mark for mark, is_set in marks if is_set)])
 

@@ -89,6 +89,10 @@ class KernelRidge:
         ]
         return (slope * np.concatenate(parts) + intercept).astype(np.float32)
 
+    def count_params(self) -> int:
+        """How many numbers it keeps; named as Keras names it."""
+        return self.features.size + self.coefficients.size + len(self.scale)
+
     def save(self, path: Path) -> None:
         """Writes a ``.npz``."""
         np.savez(path, features=self.features, coefficients=self.coefficients, scale=self.scale, width=self.width)

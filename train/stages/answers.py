@@ -120,5 +120,5 @@ def load_answers(path: Path) -> Answers:
         is_hinted = arrays.get("is_hinted", np.ones(len(hints), dtype=bool))  # an older file has a hint for each
         hints[is_hinted] = arrays["hints"].astype(np.float32) / _LEVELS * arrays["hints_spread"] + arrays["hints_low"]
         return Answers(config, arrays["keys"], {**judged, **probabilities}, arrays["known"].astype(np.float32), hints)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, TypeError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:  # TypeError: a .npy
         raise UsageError(f"{path}: this is no file of a teacher's answers that can be read: {error}") from error

@@ -60,7 +60,8 @@ def distil(
     if len(validation.mos) < 3:
         raise UsageError(f"{labels_folder} has fewer than three rated photos in the validation part: label more photos")
     settings = {**asdict(config), "labels": str(labels_folder.resolve()), "weights": weights}
-    work = open_artifact(out, settings, force=force)
+    inputs = [labels_folder / "labels.npz", Path(weights or config.student.weights)]
+    work = open_artifact(out, settings, inputs, force=force)
     tf_keras.utils.set_random_seed(config.seed)
     spec = _build_spec(config, labels)
     student = build_student(spec, l2=config.fit.l2)

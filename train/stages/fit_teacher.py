@@ -57,7 +57,7 @@ def fit_teacher(
 
     Raises:
         UsageError: the config has no labels, the weights or ``out`` cannot be used, or too few rated photos fall into
-            the validation part.
+            the validation or the training part.
         ManifestError: see ``train.data.manifest``.
     """
     started = time.time()
@@ -67,7 +67,8 @@ def fit_teacher(
     photos = load_manifests(manifests)
     split = assign_split(photos, config.split_seed)
     check_no_leak(photos, split)
-    work = open_artifact(out, {**asdict(config), "manifests": [str(path) for path in manifests]}, force=force)
+    inputs = [*manifests, *(Path(entry.weights) for entry in config.backbones)]
+    work = open_artifact(out, {**asdict(config), "manifests": [str(path) for path in manifests]}, inputs, force=force)
     keras.utils.set_random_seed(config.seed)
     samples = plan_samples(photos, split, config.samples, config.seed)
     backbones = build_backbones(config)
@@ -75,6 +76,8 @@ def fit_teacher(
     rated = [sample for sample in samples if sample.is_original and sample.photo.mos is not None]
     if sum(sample.side == "validation" for sample in rated) < 3:
         raise UsageError("fewer than three rated photos fall into the validation part: add photos or change split_seed")
+    if not any(sample.side == "train" for sample in rated):
+        raise UsageError("no rated photo falls into the training part: add photos or change split_seed")
     features = features or out / "features"
     if config.backbones[0].is_trainable:
         log = _fine_tune(teacher, samples, rated, work)
@@ -98,7 +101,7 @@ def fit_teacher(
         out,
         STAGE,
         asdict(config),
-        [path for path in (*manifests, *(Path(entry.weights) for entry in config.backbones)) if path.is_file()],
+        [path for path in inputs if path.is_file()],
         started,
         manifests=[str(path.resolve()) for path in manifests],
         features=str(features.resolve()),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edge_runtime.contract import ViewSpec
 from edge_runtime.errors import UsageError
 from edge_runtime.views import make_view
-from train.artifact import finish_artifact, open_artifact, read_provenance, write_json
+from train.artifact import PROVENANCE, finish_artifact, open_artifact, read_provenance, write_json
 from train.config import TeacherConfig
 from train.corrections import hold_below_originals, hold_framing_up
 from train.data.manifest import load_manifests
@@ -154,7 +154,8 @@ def label(
     unknown = sorted(set(clean_sources) - {photo.source for photo in photos})
     if unknown:
         raise UsageError(f"no photo is of the source {', '.join(unknown)}; see the manifests' column source")
-    work = open_artifact(out, settings, force=force)
+    inputs = [*manifests, answers or source / PROVENANCE, *([otherwise] if otherwise else [])]
+    work = open_artifact(out, settings, inputs, force=force)
     if source == teacher_folder:
         config, judge = _open_teacher(source, weights, work)
     else:

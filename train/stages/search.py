@@ -8,7 +8,8 @@ trial's figures on it are read.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from typing import Any, TypeVar
 import tomllib
 
 from edge_runtime.errors import UsageError
-from train.artifact import write_json
+from train.artifact import compute_digests, write_json
 from train.config_reader import parse_config
 
 __all__ = ["Choice", "load_space", "search"]
@@ -25,7 +26,7 @@ Config = TypeVar("Config")
 Choice = Mapping[str, Any]
 """Of one setting: ``low`` and ``high``, with ``log`` if orders of magnitude count, or ``choices``."""
 
-_KEYS = ({"low", "high"}, {"low", "high", "log"}, {"choices"})
+_BEGUN_WITH = "begun_with"
 
 
 def load_space(path: Path) -> dict[str, Choice]:
@@ -41,9 +42,10 @@ def load_space(path: Path) -> dict[str, Choice]:
     if not space:
         raise UsageError(f'{path}: names no setting to try: add a table like ["fit.learning_rate"]')
     for name, choice in space.items():
-        is_range = isinstance(choice, dict) and set(choice) in _KEYS
-        if not is_range or ("low" in choice and not choice["low"] < choice["high"]) or choice.get("choices") == []:
-            raise UsageError(f'{path}: ["{name}"] needs low < high (and log = true), or choices = [...]')
+        if not (_is_range(choice) or _is_choice(choice)):
+            raise UsageError(
+                f'{path}: ["{name}"] needs numbers low < high (above 0 with log = true), or choices = [...]'
+            )
     return space
 
 
@@ -53,6 +55,7 @@ def search(
     run: Callable[[Any, Path], object],
     out: Path,
     trials: int,
+    inputs: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Runs trials until there are ``trials`` of them; a search that was cut short goes on where it stood.
 
@@ -62,12 +65,14 @@ def search(
         run: trains with a config and writes an artifact with metrics.json to the folder given.
         out: gets ``trial-NNN`` folders, the record ``study.log`` and ``search.json``.
         trials: how many in all.
+        inputs: files that the trials read: trials on others would not compare.
 
     Returns:
         The content of ``search.json``: ``best`` (number, value, settings) and ``trials``.
 
     Raises:
-        UsageError: a setting is not in the config, or a value does not fit.
+        UsageError: a setting is not in the config, a value does not fit, or ``out`` holds a search of another config,
+            space or inputs.
     """
     import optuna
     from optuna.storages import JournalStorage
@@ -76,14 +81,22 @@ def search(
     for name in space:
         _replace(config, {name: _get(config, name)})
     out.mkdir(parents=True, exist_ok=True)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # a trial's error is raised; it need not be printed, too
     study = optuna.create_study(
         study_name="search",
         storage=JournalStorage(JournalFileBackend(str(out / "study.log"))),
-        sampler=optuna.samplers.TPESampler(seed=config.seed),
         direction="maximize",
         load_if_exists=True,
     )
+    digests = compute_digests([path for path in inputs if path.is_file()])
+    begun_with = json.loads(json.dumps({"config": asdict(config), "space": space, "inputs": digests}))
+    finished = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
+    if not finished:  # what stopped at a mistake of its command is none to go on with
+        study.set_user_attr(_BEGUN_WITH, begun_with)
+    elif study.user_attrs.get(_BEGUN_WITH) != begun_with:
+        raise UsageError(f"{out} holds a search with another config, space or inputs: choose another --out")
+    # A process that goes on with a search must not draw again what the one before it drew.
+    study.sampler = optuna.samplers.TPESampler(seed=(config.seed + len(study.trials)) % 2**32)
 
     def try_settings(trial: optuna.Trial) -> float:
         settings = {name: _suggest(trial, name, choice) for name, choice in space.items()}
@@ -94,7 +107,6 @@ def search(
         print(f"trial {trial.number}: validation SRCC {value:.4f} with {settings}", flush=True)
         return value
 
-    finished = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
     if len(finished) < trials:
         study.optimize(try_settings, n_trials=trials - len(finished))
     results: list[dict[str, Any]] = [
@@ -107,11 +119,25 @@ def search(
     return report
 
 
+def _is_range(choice: Any) -> bool:
+    if not isinstance(choice, dict) or set(choice) - {"log"} != {"low", "high"}:
+        return False
+    low, high, is_log = choice["low"], choice["high"], choice.get("log", False)
+    are_numbers = all(type(limit) in (int, float) and math.isfinite(limit) for limit in (low, high))
+    return are_numbers and isinstance(is_log, bool) and low < high and (low > 0 or not is_log)
+
+
+def _is_choice(choice: Any) -> bool:
+    has_choices = isinstance(choice, dict) and set(choice) == {"choices"}
+    return has_choices and isinstance(choice["choices"], list) and bool(choice["choices"])
+
+
 def _suggest(trial: Any, name: str, choice: Choice) -> Any:
     if "choices" in choice:
         return trial.suggest_categorical(name, choice["choices"])
-    suggest = trial.suggest_int if isinstance(choice["low"], int) else trial.suggest_float
-    return suggest(name, choice["low"], choice["high"], log=bool(choice.get("log", False)))
+    is_whole = isinstance(choice["low"], int) and isinstance(choice["high"], int)
+    suggest = trial.suggest_int if is_whole else trial.suggest_float
+    return suggest(name, choice["low"], choice["high"], log=choice.get("log", False))
 
 
 def _get(config: Any, name: str) -> Any:
