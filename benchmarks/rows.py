@@ -165,11 +165,11 @@ def choose_split_seed(artifact: Path, given: int | None) -> int:
 
 
 def read_split_seed(artifact: Path) -> int:
-    """The seed of the split that the artifact's models were trained with: ``split_seed`` of its provenance, or 0.
+    """The seed of the split that the artifact's models were trained with: ``split_seed`` of its provenance.
 
     Raises:
-        UsageError: the provenance is there but cannot be read, or there is no such artifact. On a split that was
-            guessed, models would be measured on what they have learnt.
+        UsageError: there is no such artifact, or it does not say. On a split that was guessed, models would be measured
+            on what they have learnt.
     """
     path = (artifact if artifact.is_dir() else artifact.parent) / "provenance.json"
     if not path.is_file():
@@ -177,10 +177,13 @@ def read_split_seed(artifact: Path) -> int:
             raise UsageError(
                 f"{artifact}: there is no such artifact, to tell the split's seed: pass another, or --seed"
             )
-        return 0
+        raise UsageError(
+            f"{artifact}: no provenance.json beside it tells the split that it was trained with: pass the folder that "
+            "`python -m compress run` made, or --seed"
+        )
     try:
-        return int(json.loads(path.read_text(encoding="utf-8")).get("split_seed", 0))
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+        return int(json.loads(path.read_text(encoding="utf-8"))["split_seed"])
+    except (OSError, ValueError, TypeError, LookupError) as error:
         raise UsageError(f"{path}: no usable split_seed ({error}); pass --seed") from error
 
 

@@ -37,7 +37,7 @@ def add_photos(command: argparse.ArgumentParser, *, part: str, parts: Sequence[s
     add = command.add_argument
     add("--data", type=Path, action="append", required=True, help="manifest of photos; may be given again")
     add("--part", choices=parts, default=part, help="part of the split")
-    add("--seed", type=int, help="seed of the split; without it the artifact's own, or 0")
+    add("--seed", type=int, help="seed of the split; without it the artifact's own")
 
 
 def add_artifact(command: argparse.ArgumentParser) -> None:

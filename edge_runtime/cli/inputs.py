@@ -38,16 +38,27 @@ def expand_paths(paths: Iterable[str], *, is_recursive: bool) -> Iterator[str | 
 
 
 def _walk(folder: str, is_recursive: bool) -> Iterator[str | ScoreFailure]:
-    try:
-        with os.scandir(folder) as entries:
-            children = sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        reason = error.strerror or error
-        yield ScoreFailure(folder, InputError(f"{folder}: cannot list the folder: {reason}; change its permissions"))
-        return
-    for entry in children:
-        if entry.is_dir(follow_symlinks=False):
-            if is_recursive and not entry.name.startswith("."):
-                yield from _walk(entry.path, is_recursive)
-        elif is_photo(entry):
-            yield entry.path
+    pending: list[tuple[str, bool]] = [(folder, True)]  # not by recursion: folders may be thousands deep
+    while pending:
+        path, is_folder = pending.pop()
+        if not is_folder:
+            yield path
+            continue
+        try:
+            pending += reversed(_list_entries(path, is_recursive))
+        except OSError as error:
+            reason = error.strerror or error
+            yield ScoreFailure(path, InputError(f"{path}: cannot list the folder: {reason}; change its permissions"))
+
+
+def _list_entries(folder: str, is_recursive: bool) -> list[tuple[str, bool]]:
+    """A folder's photos, and the folders to look into, by name; each with whether it is a folder."""
+    found = []
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.is_dir(follow_symlinks=False):
+                if is_recursive and not entry.name.startswith("."):
+                    found.append((entry.path, True))
+            elif is_photo(entry):
+                found.append((entry.path, False))
+    return found

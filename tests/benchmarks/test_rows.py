@@ -61,15 +61,17 @@ def test_unknown_rows_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_seed_comes_from_the_provenance(tmp_path: Path) -> None:
-    assert read_split_seed(tmp_path) == 0
+    with pytest.raises(UsageError, match=r"tells the split that it was trained with: pass the folder .* or --seed"):
+        read_split_seed(tmp_path)
     with pytest.raises(UsageError, match=r"typo: there is no such artifact"):
         read_split_seed(tmp_path / "typo")
     (tmp_path / "provenance.json").write_text('{"split_seed": 41}', encoding="utf-8")
     assert read_split_seed(tmp_path) == 41
     assert read_split_seed(tmp_path / "model.tflite") == 41, "beside a single file, too"
-    (tmp_path / "provenance.json").write_text("{", encoding="utf-8")
-    with pytest.raises(UsageError, match="pass --seed"):
-        read_split_seed(tmp_path)
+    for content in ("{", "{}", "[]"):
+        (tmp_path / "provenance.json").write_text(content, encoding="utf-8")
+        with pytest.raises(UsageError, match="pass --seed"):
+            read_split_seed(tmp_path)
 
 
 @pytest.mark.parametrize("model", [path.stem for path in list_models()])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import io
 import json
 import os
@@ -17,6 +18,7 @@ from PIL import Image
 
 import edge_runtime
 from edge_runtime import parallel
+from edge_runtime.cli.inputs import expand_paths
 from edge_runtime.cli.work import work_through
 from edge_runtime.contract import ATTRIBUTE_NAMES
 from edge_runtime.errors import InputError
@@ -178,6 +180,20 @@ def test_odd_file_names(
     else:
         assert len(result.stdout.splitlines()) == len(names) + 1
         assert "\x1b" not in result.stdout
+
+
+def test_folders_may_be_deeper_than_calls(tmp_path: Path) -> None:
+    folder = tmp_path.joinpath(*["a"] * 200)
+    folder.mkdir(parents=True)
+    photos = [folder / "b.jpg", tmp_path / "z.jpg"]
+    for path in photos:
+        path.touch()
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack(0)) + 50)
+    try:
+        assert list(expand_paths([str(tmp_path)], is_recursive=True)) == list(map(str, photos))
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def test_own_policy(run_command: Run, folder: Path, tmp_path: Path) -> None:

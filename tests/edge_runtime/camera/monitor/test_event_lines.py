@@ -75,6 +75,7 @@ class FailingOnce:
 
 def test_no_error_leaves_a_transaction_open(tmp_path: Path) -> None:
     queue = EventQueue(tmp_path / "queue", 10)
+    assert queue._database is not None
     queue._database = FailingOnce(queue._database)  # type: ignore[assignment]
     with pytest.raises(MemoryError):
         queue.put('{"id": "a"}')
