@@ -14,7 +14,7 @@ from benchmarks.latency import LatencySummary
 from benchmarks.memory import Footprint
 from benchmarks.peers.nima import NIMA_FILES
 from edge_runtime.errors import UsageError
-from edge_runtime.models import DEFAULT_MODEL, find_model
+from edge_runtime.models import DEFAULT_MODEL, find_model, list_models
 from train.artifact import read_provenance
 
 __all__ = [
@@ -171,7 +171,9 @@ def read_split_seed(artifact: Path) -> int:
         UsageError: there is no such artifact, or it does not say. On a split that was guessed, models would be measured
             on what they have learnt.
     """
-    path = (artifact if artifact.is_dir() else artifact.parent) / "provenance.json"
+    is_shipped = artifact.resolve() in (path.resolve() for path in list_models())
+    folder = REFERENCES / artifact.stem if is_shipped else artifact if artifact.is_dir() else artifact.parent
+    path = folder / "provenance.json"
     if not path.is_file():
         if not artifact.exists():
             raise UsageError(

@@ -125,6 +125,9 @@ def test_a_damaged_model_and_a_teacher_of_another_split_are_left_out(
 
 def test_wrong_usage_is_exit_code_two(manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
+    assert main(_arguments(manifest, tmp_path, out)) == 2
+    assert "--seed" in capsys.readouterr().err
+    (tmp_path / "provenance.json").write_text('{"split_seed": 0}', encoding="utf-8")
     assert main(_arguments(tmp_path / "absent.csv", tmp_path, out)) == 2
     assert main(_arguments(manifest, tmp_path, out)) == 2
     assert "no model opens" in capsys.readouterr().err

@@ -159,6 +159,7 @@ def test_the_whole_command(manifest: Path, tmp_path: Path, capsys: pytest.Captur
     pytest.importorskip("matplotlib", reason="needs matplotlib: pip install '.[bench]'")
     out = tmp_path / "out"
     arguments = ["peers", "--data", str(manifest), "--out", str(out), "--artifact", str(tmp_path), "--resamples", "50"]
+    arguments += ["--seed", "0"]
     assert main(arguments) == 1, "a peer that breaks is a row that failed"
     document = json.loads((out / "peers.json").read_text(encoding="utf-8"))
     rows = {row["key"]: row for row in document["peers"]}
@@ -195,7 +196,7 @@ def test_a_photo_without_a_number_is_left_out_and_said(
     stumbles = replace(find_peer("laplacian-variance"), key="stumbles", open=lambda files: stumble)
     monkeypatch.setattr(peers_run, "PEER_KEYS", ("stumbles",))
     monkeypatch.setattr(peers_run, "find_peer", {"stumbles": stumbles}.__getitem__)
-    options = peers_run.PeersOptions((manifest,), tmp_path / "out", tmp_path, tmp_path, resamples=20)
+    options = peers_run.PeersOptions((manifest,), tmp_path / "out", tmp_path, tmp_path, seed=0, resamples=20)
     strict = peers_run.run_peers(options)["peers"][0]
     assert (strict["is_failed"], strict["srcc"]) == (True, None), "one of four is too many"
     monkeypatch.setattr(peers_run, "MOST_UNANSWERED", 0.5)

@@ -82,6 +82,8 @@ def test_the_record_of_a_shipped_model_is_known_by_any_way_to_its_folder(tmp_pat
         float32, int8 = build_rows(["float", "int8"], artifact, tmp_path, tmp_path)
         assert float32.path is not None and float32.path.is_file()
         assert int8.path == find_model(model), "its int8 file lies in the package"
+    recorded = json.loads((REFERENCES / model / "provenance.json").read_text(encoding="utf-8"))
+    assert read_split_seed(find_model(model)) == recorded["split_seed"]
 
 
 def _write_teacher(folder: Path, *networks: str, **config: int) -> Path:

@@ -91,7 +91,7 @@ def test_a_damaged_model_fails_its_row_and_no_other(
 
 def test_wrong_usage_is_exit_code_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     absent = tmp_path / "absent.csv"
-    assert main(_arguments(absent, tmp_path, tmp_path / "bench")) == 2
+    assert main(_arguments(absent, tmp_path, tmp_path / "bench", "--seed", "0")) == 2
     assert str(absent) in capsys.readouterr().err
     assert not (tmp_path / "bench").exists()
     with pytest.raises(SystemExit) as caught:
@@ -100,7 +100,7 @@ def test_wrong_usage_is_exit_code_two(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_limit_below_one_is_wrong_usage(brightness_manifest: Path, tmp_path: Path) -> None:
-    assert main(_arguments(brightness_manifest, tmp_path, tmp_path / "bench", "--limit", "0")) == 2
+    assert main(_arguments(brightness_manifest, tmp_path, tmp_path / "bench", "--seed", "0", "--limit", "0")) == 2
 
 
 def test_footprint_of_a_peer_is_at_least_its_file(peers_dir: Path) -> None:
