@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.budgets.limits import Reading
 from benchmarks.comparison import Comparison, compare_rounds
-from benchmarks.end_to_end import EXAMPLES, build_large_jpeg, load_source_photo
+from benchmarks.end_to_end import EXAMPLES, build_large_jpeg, decode_in_full, load_source_photo
 from benchmarks.fresh_process import REPOSITORY, build_import_measure
 from benchmarks.latency import (
     Measure,
@@ -77,6 +77,28 @@ def _measure_verdict_over_decode(subject: Subject) -> Reading:
         verdict = _build_measure(lambda: evaluate(scorer.score(jpeg), policy))
         decode = _build_measure(lambda: decode_photo(jpeg, scorer.decode_view))
         return _compare(verdict, decode, TurnPlan(rounds=24 * subject.effort))
+
+
+def _measure_verdict_over_parts(subject: Subject) -> Reading:
+    jpeg, policy = build_large_jpeg(load_source_photo(EXAMPLES)), load_policy()
+    with PhotoScorer.from_file(subject.int8) as scorer:
+        looks = 1 if scorer.contract.detail is None else 2
+        invoke = build_invoke_call(subject.int8, 1)
+
+        def do_parts() -> None:
+            decode_photo(jpeg, scorer.decode_view)
+            for _ in range(looks):
+                invoke()
+
+        verdict = _build_measure(lambda: evaluate(scorer.score(jpeg), policy))
+        return _compare(verdict, _build_measure(do_parts), TurnPlan(rounds=24 * subject.effort))
+
+
+def _measure_decode_over_full(subject: Subject) -> Reading:
+    jpeg = build_large_jpeg(load_source_photo(EXAMPLES))
+    with PhotoScorer.from_file(subject.int8) as scorer:
+        decode = _build_measure(lambda: decode_photo(jpeg, scorer.decode_view))
+        return _compare(decode, _build_measure(lambda: decode_in_full(jpeg)), TurnPlan(rounds=24 * subject.effort))
 
 
 def _measure_import_over_numpy(subject: Subject) -> Reading:
@@ -144,7 +166,9 @@ def _list_examples() -> list[Path]:
 
 FIGURES: Mapping[str, Callable[[Subject], Reading]] = {
     "int8_over_float": _measure_int8_over_float,
+    "verdict_over_parts": _measure_verdict_over_parts,
     "verdict_over_decode": _measure_verdict_over_decode,
+    "decode_over_full": _measure_decode_over_full,
     "import_over_numpy": _measure_import_over_numpy,
     "file_bytes": _measure_file_bytes,
     "delegate_partitions": _measure_delegate_partitions,

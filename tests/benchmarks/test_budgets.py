@@ -20,6 +20,7 @@ from benchmarks.budgets.figures import FIGURES, Subject
 from benchmarks.budgets.limits import DEFAULT_BUDGETS, Limit, Reading, load_limits
 from benchmarks.latency import build_invoke_call
 from edge_runtime import PhotoScorer
+from edge_runtime.decode import decode_photo
 from edge_runtime.errors import UsageError
 
 
@@ -133,7 +134,7 @@ def test_budgets_that_are_met_pass(
     write_budgets: Callable[[str], Path], capsys: pytest.CaptureFixture[str], small_jpeg: None
 ) -> None:
     path = write_budgets(
-        "[verdict_over_decode]\nat_most = 6\n[file_bytes]\nat_most = 9e6\n[delegate_partitions]\nat_most = 9\n"
+        "[verdict_over_parts]\nat_most = 2\n[file_bytes]\nat_most = 9e6\n[delegate_partitions]\nat_most = 9\n"
         "[golden_photos]\nat_least = 1\n[golden_points]\nat_most = 2\n"
     )
     assert main(["budgets", "--budgets", str(path)]) == 0
@@ -156,9 +157,24 @@ def test_a_slow_scorer_is_missed(
         return swift(self, *photo)
 
     monkeypatch.setattr(PhotoScorer, "score", score)
-    path = write_budgets("[verdict_over_decode]\nat_most = 6\n[file_bytes]\nat_most = 9e6\n")
+    path = write_budgets("[verdict_over_parts]\nat_most = 2\n[file_bytes]\nat_most = 9e6\n")
     assert main(["budgets", "--budgets", str(path)]) == 1
     assert "1 MISSED, 1 met" in capsys.readouterr().out
+
+
+def test_a_slow_decode_shows(small_jpeg: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    decode = decode_photo
+
+    def decode_thrice(*arguments: Any) -> None:
+        for _ in range(3):
+            decode(*arguments)
+
+    subject = figures.find_subject(BudgetOptions.artifact)
+    swift = FIGURES["decode_over_full"](subject)
+    monkeypatch.setattr(figures, "decode_photo", decode_thrice)
+    slow = FIGURES["decode_over_full"](subject)
+    assert swift.value is not None and slow.value is not None
+    assert swift.value < 1.0 < slow.value
 
 
 def test_a_slow_int8_model_is_missed(write_budgets: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
