@@ -22,7 +22,7 @@ from edge_runtime.contract import unpack_model
 from edge_runtime.errors import UsageError
 from edge_runtime.explain.explanation import Explanation
 from edge_runtime.explain.heat import compute_losses
-from edge_runtime.explain.light import choose_light, compute_contrasts, compute_light
+from edge_runtime.explain.light import choose_light, compute_contrasts, compute_light, judge_plausibility
 from edge_runtime.explain.maps import ModelMaps
 from edge_runtime.explain.patchwork import build_patchwork, draw_blocks, label_cells
 from edge_runtime.explain.readout import Readout
@@ -194,7 +194,7 @@ class Explainer:
             made += 1
             longest_s = max(longest_s, perf_counter() - begun)
         found, stretch = readout.predict(features)
-        return np.clip(found, 0.0, 1.0), stretch, made
+        return np.clip(found, 0.0, 1.0) * judge_plausibility(lights[-1]), stretch, made
 
 
 def explain(

@@ -16,9 +16,10 @@ def covers(path: Path, day: DayTotals) -> bool:
     """Whether a summary that was written before holds all that was counted of the day; False if it cannot be read."""
     try:
         written = json.loads(path.read_text(encoding="utf-8"))["cameras"]
+        counted = {name: summarize_camera(totals, None) for name, totals in day.cameras.items()}
         return all(
-            written[name][key] >= summarize_camera(totals, None)[key]
-            for name, totals in day.cameras.items()
+            written[name][key] >= camera[key]
+            for name, camera in counted.items()
             for key in ("frames", "watched_minutes")  # a camera may have had no signal, or one frame
         )
     except (OSError, ValueError, LookupError, TypeError, RecursionError):

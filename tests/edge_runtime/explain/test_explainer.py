@@ -15,6 +15,7 @@ from edge_runtime.contract import unpack_model
 from edge_runtime.errors import InputError, ModelError, UsageError
 from edge_runtime.explain import ATTRIBUTES, Explainer, Study, explain
 from edge_runtime.explain.maps import ModelMaps
+from edge_runtime.explain.trials import FAULTS
 from edge_runtime.models import DEFAULT_MODEL, find_model
 
 PLACE = (96, 224, 208, 336)
@@ -55,6 +56,17 @@ def test_the_spoilt_place_is_the_hottest(
     explanation = study.explain(attribute)
     assert _is_inside(explanation.box.center), f"hottest at {explanation.box}"
     assert explanation.faults[0][0] == fault
+
+
+def test_no_dark_place_is_told_as_too_bright(explainer: Explainer, textured: Image.Image) -> None:
+    """The readout alone takes cells of this dark plate, whose like it was never shown, for bright ones."""
+    picture = Image.new("RGB", textured.size, "white")
+    picture.paste(textured.point(lambda value: value // 5).crop(PLACE), PLACE[:2])
+    study = explainer.study(picture, budget_ms=float("inf"), rounds=10)
+    cells = np.asarray(picture.convert("L").resize((20, 20), Image.Resampling.BOX))
+    names = [fault.name for fault in FAULTS]
+    assert study.spoilt[cells < 45, names.index("bright")].max() == 0.0
+    assert study.spoilt[cells > 210, names.index("dark")].max() == 0.0
 
 
 def test_a_photo_that_is_alike_all_over_has_no_place_that_stands_out(

@@ -18,7 +18,7 @@ from edge_runtime.explain.heat import (
     find_hottest_cells,
     has_standout,
 )
-from edge_runtime.explain.light import choose_light, compute_contrasts, compute_light
+from edge_runtime.explain.light import choose_light, compute_contrasts, compute_light, judge_plausibility
 from edge_runtime.explain.patchwork import CLEAN, build_patchwork, draw_blocks, label_cells
 from edge_runtime.explain.readout import Readout
 from edge_runtime.explain.trials import FAULTS, TRIALS, find_changed_cells, make_trials
@@ -114,6 +114,17 @@ def test_light_of_plain_cells() -> None:
     assert black[:6].max() == 0.0 and white[:6].min() == 1.0
     assert red[6] > 0.8 and blue[6] < -0.8 and abs(white[6]) < 1e-6
     assert light[..., 10:].max() == 0.0, "no cell has any texture"
+
+
+def test_dark_cells_are_not_too_bright_and_bright_ones_not_too_dark() -> None:
+    levels = np.array([30, 77, 128, 178, 230], dtype=np.uint8)
+    pixels = np.broadcast_to(levels.repeat(16)[np.newaxis, :, np.newaxis], (16, 80, 3))
+    plausibility = judge_plausibility(compute_light(np.ascontiguousarray(pixels), 1, 5))[0]
+    faults = [fault.name for fault in FAULTS]
+    assert plausibility[:, faults.index("bright")] == pytest.approx([0.0, 0.5, 1.0, 1.0, 1.0], abs=0.02)
+    assert plausibility[:, faults.index("dark")] == pytest.approx([1.0, 1.0, 1.0, 0.5, 0.0], abs=0.02)
+    others = [index for index, name in enumerate(faults) if name not in ("bright", "dark")]
+    assert plausibility[:, others].min() == 1.0
 
 
 def test_contrasts_are_to_what_is_around() -> None:
