@@ -39,14 +39,16 @@ def test_nothing_heavy_is_imported(package_environment: dict[str, str], statemen
 
 
 def test_import_takes_at_most_three_tenths_of_a_second_of_a_core(package_environment: dict[str, str]) -> None:
-    # Of the processor, not of the clock: the machine may be busy with other things.
-    code = "from time import process_time as now\nt = now()\nimport edge_runtime\nprint(now() - t)"
+    """Or 3.5 times what numpy alone takes, where a crowded machine needs longer for that, too."""
+
+    def measure(module: str) -> float:
+        # Of the processor, not of the clock: the machine may be busy with other things.
+        code = f"from time import process_time as now\nt = now()\nimport {module}\nprint(now() - t)"
+        return float(subprocess.check_output([sys.executable, "-c", code], env=package_environment, timeout=120))
+
     # The best of a few: the first writes byte code.
-    seconds = [
-        float(subprocess.check_output([sys.executable, "-c", code], env=package_environment, timeout=120))
-        for _ in range(5)
-    ]
-    assert min(seconds) <= 0.3
+    ours, numpys = (min(measure(module) for _ in range(5)) for module in ("edge_runtime", "numpy"))
+    assert ours <= max(0.3, 3.5 * numpys)
 
 
 def test_interpreter_is_imported_only_when_needed(package_environment: dict[str, str]) -> None:
