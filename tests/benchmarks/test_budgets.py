@@ -174,7 +174,7 @@ def test_a_slow_decode_shows(small_jpeg: None, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(figures, "decode_photo", decode_thrice)
     slow = FIGURES["decode_over_full"](subject)
     assert swift.value is not None and slow.value is not None
-    assert swift.value < 1.0 < slow.value
+    assert slow.value > 2 * swift.value
 
 
 def test_a_slow_int8_model_is_missed(write_budgets: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
