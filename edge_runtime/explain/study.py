@@ -49,7 +49,7 @@ class Study:
 
         Args:
             attribute: one of ``heat.ATTRIBUTES``. None: that of the policy's worst reason; without a reason, the one
-                whose hottest place looks most spoilt; if no place stands out, "quality".
+                whose hottest place looks most spoilt beside the usual one; if none does, "quality".
             policy: gives the reasons; None: the default policy.
             grid: rows and columns of the heat map; must divide the finest, which None gives.
 
@@ -81,7 +81,7 @@ class Study:
             heat=result,
             box=_to_pixels(hottest, (rows, columns), self.score.image),
             box_points=float(heat[hottest].mean()),
-            stands_out=has_standout(heat, float(prices.max())),
+            stands_out=has_standout(heat, float(prices.max()), attribute),
             faults=tuple((name, points) for name, points in faults if points >= LEAST_POINTS),
             score=self.score,
             evaluations=self.evaluations,

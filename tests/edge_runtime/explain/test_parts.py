@@ -222,10 +222,13 @@ def test_faults_that_are_told_surely_come_first_in_quality(good: Score) -> None:
 
 def test_hottest_cells_and_whether_they_stand_out(spot: NDArray[np.float32]) -> None:
     assert find_hottest_cells(spot) == (slice(12, 16), slice(3, 7))
-    assert has_standout(spot, 80.0)
-    assert not has_standout(spot, 200.0), "it looks too little spoilt"
-    assert not has_standout(spot / 10.0, 8.0), "it costs too little"
-    assert not has_standout(np.full((20, 20), 40.0), 80.0), "a photo that loses the same everywhere has no such place"
+    assert has_standout(spot, 80.0, "quality")
+    assert not has_standout(spot, 190.0, "quality"), "it looks too little spoilt"
+    assert has_standout(spot, 190.0, "sharpness"), "which differs less from place to place"
+    assert not has_standout(spot, 130.0, "color"), "and colour more"
+    assert not has_standout(spot / 10.0, 8.0, "quality"), "it costs too little"
+    alike = np.full((20, 20), 40.0)
+    assert not has_standout(alike, 80.0, "noise"), "a photo that loses the same everywhere has no such place"
 
 
 def test_what_is_explained_when_nobody_says(good: Score) -> None:
@@ -236,6 +239,8 @@ def test_what_is_explained_when_nobody_says(good: Score) -> None:
     looks[:4, :4, _column("noisy")] = 0.9
     looks[8:12, :4, _column("blurred")] = 0.7
     assert choose_attribute(good, looks, losses, policy) == "noise"
+    looks[..., _column("noisy")] = 0.9
+    assert choose_attribute(good, looks, losses, policy) == "sharpness", "noise is all over, and no place's"
     bad = replace(good, attributes=replace(good.attributes, sharpness=30.0, color=5.0))
     assert choose_attribute(bad, looks, losses, policy) == "color", "the reason furthest below its limit"
 
