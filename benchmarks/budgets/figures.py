@@ -71,15 +71,16 @@ def _measure_int8_over_float(subject: Subject) -> Reading:
     return _compare(int8, float32, TurnPlan(rounds=40 * subject.effort, turn_ms=20.0))
 
 
-def _measure_verdict_over_decode(subject: Subject) -> Reading:
-    jpeg, policy = build_large_jpeg(load_source_photo(EXAMPLES)), load_policy()
-    with PhotoScorer.from_file(subject.int8) as scorer:
-        verdict = _build_measure(lambda: evaluate(scorer.score(jpeg), policy))
-        decode = _build_measure(lambda: decode_photo(jpeg, scorer.decode_view))
-        return _compare(verdict, decode, TurnPlan(rounds=24 * subject.effort))
-
-
 def _measure_verdict_over_parts(subject: Subject) -> Reading:
+    return _compare_verdict(subject, is_invoked=True)
+
+
+def _measure_verdict_over_decode(subject: Subject) -> Reading:
+    return _compare_verdict(subject, is_invoked=False)
+
+
+def _compare_verdict(subject: Subject, *, is_invoked: bool) -> Reading:
+    """A large JPEG's bytes to its verdict, over decoding and, where ``is_invoked``, a bare invoke a look."""
     jpeg, policy = build_large_jpeg(load_source_photo(EXAMPLES)), load_policy()
     with PhotoScorer.from_file(subject.int8) as scorer:
         looks = 1 if scorer.contract.detail is None else 2
@@ -87,7 +88,7 @@ def _measure_verdict_over_parts(subject: Subject) -> Reading:
 
         def do_parts() -> None:
             decode_photo(jpeg, scorer.decode_view)
-            for _ in range(looks):
+            for _ in range(looks if is_invoked else 0):
                 invoke()
 
         verdict = _build_measure(lambda: evaluate(scorer.score(jpeg), policy))

@@ -77,8 +77,7 @@ def has_standout(heat: NDArray[np.floating], price: float, attribute: str) -> bo
         price: the dearest fault's, in points.
         attribute: what the heat is about, one of :data:`ATTRIBUTES`.
     """
-    contrast = float(heat[find_hottest_cells(heat)].mean() - np.median(heat))
-    return contrast >= max(STANDOUT_LOOKS[attribute] * price, STANDOUT_POINTS)
+    return _compute_contrast(heat) >= max(STANDOUT_LOOKS[attribute] * price, STANDOUT_POINTS)
 
 
 def choose_attribute(score: Score, looks: NDArray[np.float32], losses: NDArray[np.float64], policy: Policy) -> str:
@@ -104,8 +103,13 @@ def choose_attribute(score: Score, looks: NDArray[np.float32], losses: NDArray[n
         own = compute_prices(losses, name) > 0.0
         if own.any():
             look = looks[..., own].max(axis=-1)
-            found[name] = float(look[find_hottest_cells(look)].mean() - np.median(look))
+            found[name] = _compute_contrast(look)
     return max(found, key=lambda name: found[name])
+
+
+def _compute_contrast(heat: NDArray[np.floating]) -> float:
+    """What the hottest window has more than the median place."""
+    return float(heat[find_hottest_cells(heat)].mean() - np.median(heat))
 
 
 def _read_points(score: Score) -> NDArray[np.float64]:
