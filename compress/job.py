@@ -52,7 +52,7 @@ class Job:
         """
         folded = expose_hidden(build_deploy_student(student, self.spec))
         teacher = tf.function(lambda batch: folded(batch, training=False))
-        rows = self._draw_rows(epochs * epoch_samples)
+        rows = self.draw_rows(epochs * epoch_samples)
         views = self.labels.views
         answers: dict[str, list[NDArray[np.float32]]] = {name: [] for name in folded.output}
         for start in track(range(0, len(rows), _BATCH_SIZE), "float student's answers"):
@@ -72,9 +72,9 @@ class Job:
 
     def draw_calibration_views(self) -> NDArray[np.uint8]:
         """Views of the training part, degraded ones among them, for the ranges of activations."""
-        return np.asarray(self.labels.views[self._draw_rows(self.recipe.quantize.calibration_views)])
+        return np.asarray(self.labels.views[self.draw_rows(self.recipe.quantize.calibration_views)])
 
-    def _draw_rows(self, count: int) -> NDArray[np.intp]:
+    def draw_rows(self, count: int) -> NDArray[np.intp]:
         """So many rows of the training part (0: all), ascending; of a smaller count, some of those of a larger one."""
         rows = np.random.default_rng(self.recipe.seed).permutation(np.flatnonzero(self.labels.sides == "train"))
         return np.sort(rows[: count or len(rows)])

@@ -21,7 +21,7 @@ from train.loop import Validation, fit
 from train.losses import build_losses
 from train.models.mobilenet_v3 import Swish
 
-__all__ = ["ChannelQuantizer", "LayerQuantizeConfig", "fine_tune_quantized", "wrap_for_qat"]
+__all__ = ["ChannelQuantizer", "LayerQuantizeConfig", "find_variables", "fine_tune_quantized", "wrap_for_qat"]
 
 _KERNELS = {layers.Conv2D: "kernel", layers.DepthwiseConv2D: "depthwise_kernel", layers.Dense: "kernel"}
 _BATCH_SIZE = 16
@@ -110,7 +110,7 @@ def wrap_for_qat(deploy: tf_keras.Model, views: NDArray[np.uint8]) -> tf_keras.M
     for layer in deploy.layers:
         if layer.weights:
             twin = wrapped.get_layer(f"quant_{layer.name}")
-            for variable, value in zip(_find_variables(twin, layer), layer.get_weights(), strict=True):
+            for variable, value in zip(find_variables(twin, layer), layer.get_weights(), strict=True):
                 variable.assign(value)
     return wrapped
 
@@ -180,7 +180,7 @@ def _ends_in_sigmoid(layer: Any) -> bool:
     return getattr(layer, "activation", None) is tf_keras.activations.sigmoid
 
 
-def _find_variables(twin: Any, layer: Any) -> list[Any]:
+def find_variables(twin: Any, layer: Any) -> list[Any]:
     """The wrapped layer's own variables in the order of ``layer.get_weights()``."""
     names = [weight.name.split("/")[-1] for weight in layer.weights]
     found = {weight.name.split("/")[-1]: weight for weight in twin.weights}

@@ -45,10 +45,13 @@ class PruneConfig:
 class QuantizeConfig:
     """Int8 by post-training quantisation ("ptq"), quantisation-aware training ("qat"), or whichever agrees better
     with people on the validation part ("best"; a tie within 0.001 SRCC goes to the one closer to the float model).
+    Ranges and kernels are found on ``calibration_views`` views, the heads fitted to the rounded backbone on
+    ``matching_views``.
     """
 
     method: str = "best"
     calibration_views: int = 200
+    matching_views: int = 4000
     epochs: int = 2
     learning_rate: float = 2e-4
     epoch_samples: int = 0
@@ -59,6 +62,7 @@ class QuantizeConfig:
         check_ranges(
             self,
             calibration_views=(1, math.inf),
+            matching_views=(1, math.inf),
             epochs=(1, math.inf),
             learning_rate=(0, math.inf),
             epoch_samples=(0, math.inf),

@@ -11,31 +11,13 @@ Frantar et al. 2022, https://arxiv.org/abs/2210.17323).
 from __future__ import annotations
 
 import numpy as np
-import tf_keras
 from numpy.typing import NDArray
-from tf_keras import layers
 
-from compress.moments import Moments, invert_moments, measure_moments, to_kernel, to_rows
+from compress.moments import Moments, invert_moments
 
-__all__ = ["MAX_STEP", "round_kernel", "round_kernels"]
+__all__ = ["MAX_STEP", "round_kernel"]
 
 MAX_STEP = 127  # int8 weights are symmetric
-_LAYERS = (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)
-
-
-def round_kernels(deploy: tf_keras.Model, views: NDArray[np.uint8]) -> None:
-    """Rounds every kernel of a deploy-form student in place; zeros, which pruning made, stay zero.
-
-    The largest weight of each output channel stays as it is, so that its scale does, too.
-
-    Args:
-        deploy: from ``compress.folding``.
-        views: (n, height, width, 3), on which layers' inputs are measured.
-    """
-    chosen = [layer for layer in deploy.layers if isinstance(layer, _LAYERS)]
-    for layer, moments in zip(chosen, measure_moments(deploy, chosen, views), strict=True):
-        kernel, *bias = layer.get_weights()
-        layer.set_weights([to_kernel(layer, round_kernel(to_rows(layer, kernel), moments), kernel.shape), *bias])
 
 
 def round_kernel(rows: NDArray[np.float32], moments: Moments) -> NDArray[np.float32]:

@@ -17,12 +17,13 @@ from compress.convert import convert_float, convert_int8
 from compress.equalize import equalize_squeeze_excite
 from compress.files import MODEL_ENDINGS
 from compress.folding import build_deploy_student
+from compress.heads import match_heads
 from compress.hidden import expose_hidden
 from compress.job import Job
+from compress.matching import match_kernels
 from compress.prune import compute_sparsity, find_prunable, prune_at_once, prune_student
 from compress.qat import fine_tune_quantized, wrap_for_qat
 from compress.recipe import Recipe
-from compress.rounding import round_kernels
 from edge_runtime.contract import ViewSpec, pack_model
 from edge_runtime.errors import UsageError
 from edge_runtime.interpreter import Interpreter
@@ -85,7 +86,7 @@ def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | No
         **_quantize(job, student, deploy, calibration_views),
     }
     raw = {name: _predict(model, validation.inputs) for name, model in models.items()}
-    scores = {name: _compute_agreement(values, validation, raw["pruned"]) for name, values in raw.items()}
+    scores = {name: _compute_agreement(values, validation, raw["float"]) for name, values in raw.items()}
     chosen = _choose(recipe.quantize.method, scores)
 
     facts = {
@@ -147,10 +148,11 @@ def _prune(job: Job, student: tf_keras.Model, views: NDArray[np.uint8]) -> tuple
 def _quantize(job: Job, student: tf_keras.Model, deploy: tf_keras.Model, views: NDArray[np.uint8]) -> dict[str, bytes]:
     """Int8 flatbuffers by the methods the recipe asks for: "ptq", "qat" or both."""
     config = job.recipe.quantize
-    rounded = tf_keras.models.clone_model(deploy)
-    rounded.set_weights(deploy.get_weights())
-    round_kernels(rounded, views)
-    wrapped = wrap_for_qat(rounded, views)
+    original = build_deploy_student(student, job.spec)
+    rows = job.draw_rows(config.matching_views)
+    wrapped = wrap_for_qat(deploy, views)
+    match_kernels(wrapped, original, views)
+    match_heads(wrapped, original, job.labels.views, rows)
     models = {}
     if config.method in ("ptq", "best"):
         models["ptq"] = convert_int8(wrapped, views)
@@ -161,6 +163,7 @@ def _quantize(job: Job, student: tf_keras.Model, deploy: tf_keras.Model, views: 
         fit_config = FitConfig(epochs=config.epochs, learning_rate=config.learning_rate)
         validation = job.labels.build_validation()
         fine_tune_quantized(expose_hidden(wrapped), fit_config, data, steps, validation, loss, folder)
+        match_heads(wrapped, original, job.labels.views, rows)
         models["qat"] = convert_int8(wrapped, views)
     return models
 
@@ -174,7 +177,7 @@ def _predict(flatbuffer: bytes, views: NDArray[np.uint8]) -> NDArray[np.float64]
 def _compute_agreement(
     raw: NDArray[np.float64], validation: Validation, reference: NDArray[np.float64]
 ) -> dict[str, float]:
-    """Agreement with people and distance to the float model of the same weights, on the validation part."""
+    """Agreement with people and distance to the float student, on the validation part."""
     return {
         "srcc": validation.compute_agreement(raw),
         "p99_difference_points": float(np.quantile(np.abs(raw - reference), 0.99) * 100),
