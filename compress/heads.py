@@ -14,46 +14,51 @@ import tf_keras
 from numpy.typing import NDArray
 from tf_keras import layers
 
-from compress.qat import find_variables
+from compress.qat import copy_weights, find_variables
 
-__all__ = ["match_heads"]
+__all__ = ["HeadMatcher"]
 
 _BATCH_SIZE = 32
 _RIDGE = 0.25  # of a standardised statistic's sum of squares
 _HIDDEN = "hidden_"
 
 
-def match_heads(
-    wrapped: tf_keras.Model, original: tf_keras.Model, views: NDArray[np.uint8], rows: NDArray[np.intp]
-) -> None:
-    """Fits the hidden layer of a rounded student to the float original's, in place.
-
-    The layers behind it get the original's weights.
+class HeadMatcher:
+    """Fits the heads of rounded students to those of one float original, whose statistics are computed once.
 
     Args:
-        wrapped: from ``compress.qat.wrap_for_qat``, trained or not.
-        original: the deploy form of the float student; the layers have the same names.
+        original: the deploy form of the float student.
         views: (n, height, width, 3).
         rows: which of them to learn from; more than there are statistics, or little is learnt.
     """
-    heads = [layer for layer in original.layers if isinstance(layer, layers.Dense)]
-    hidden = [layer for layer in heads if layer.name.startswith(_HIDDEN)]
-    twins = {layer.name: wrapped.get_layer(f"quant_{layer.name}") for layer in heads}
-    for layer in heads:
-        for variable, values in zip(find_variables(twins[layer.name], layer), layer.get_weights(), strict=True):
-            variable.assign(values)
-    original_statistics = _compute_statistics(original, [layer.input for layer in hidden], views, rows)
-    statistics = _compute_statistics(wrapped, [twins[layer.name].input for layer in hidden], views, rows)
-    kernel = np.concatenate([layer.get_weights()[0] for layer in hidden]).astype(np.float64)
-    step, shift = _fit(statistics, (original_statistics - statistics) @ kernel)
-    start = 0
-    for layer in hidden:
-        own_kernel, own_bias = find_variables(twins[layer.name], layer)
-        stop = start + own_kernel.shape[0]
-        own_kernel.assign_add(step[start:stop])
-        if not start:  # one bias is enough for a sum
-            own_bias.assign_add(shift)
-        start = stop
+
+    def __init__(self, original: tf_keras.Model, views: NDArray[np.uint8], rows: NDArray[np.intp]) -> None:
+        self._views, self._rows = views, rows
+        self._heads = [layer for layer in original.layers if isinstance(layer, layers.Dense)]
+        self._hidden = [layer for layer in self._heads if layer.name.startswith(_HIDDEN)]
+        self._statistics = _compute_statistics(original, [layer.input for layer in self._hidden], views, rows)
+
+    def match(self, wrapped: tf_keras.Model) -> None:
+        """Fits the hidden layer of a rounded student, in place; the layers behind it get the original's weights.
+
+        Args:
+            wrapped: from ``compress.qat.wrap_for_qat``, trained or not; its layers have the original's names.
+        """
+        twins = {layer.name: wrapped.get_layer(f"quant_{layer.name}") for layer in self._heads}
+        for layer in self._heads:
+            copy_weights(layer, twins[layer.name])
+        inputs = [twins[layer.name].input for layer in self._hidden]
+        statistics = _compute_statistics(wrapped, inputs, self._views, self._rows)
+        kernel = np.concatenate([layer.get_weights()[0] for layer in self._hidden]).astype(np.float64)
+        step, shift = _fit(statistics, (self._statistics - statistics) @ kernel)
+        start = 0
+        for layer in self._hidden:
+            own_kernel, own_bias = find_variables(twins[layer.name], layer)
+            stop = start + own_kernel.shape[0]
+            own_kernel.assign_add(step[start:stop])
+            if not start:  # one bias is enough for a sum
+                own_bias.assign_add(shift)
+            start = stop
 
 
 def _compute_statistics(

@@ -20,7 +20,7 @@ import tf_keras
 from numpy.typing import NDArray
 from tf_keras import layers
 
-from compress.moments import to_kernel, to_rows
+from compress.moments import invert_moments, to_kernel, to_rows
 from compress.qat import find_variables
 from compress.rounding import round_kernel
 
@@ -31,7 +31,6 @@ _BATCH_SIZE = 16
 _VIEWS = 64
 _POSITIONS = 30_000  # of a layer's input, of all views together
 _DEPTHWISE_POSITIONS = 4_000  # each is as many problems as there are channels, of nine weights each
-_DAMPING = 0.01  # of the mean variance of an input: weights that the views say little of stay where they are
 
 Floats = NDArray[np.float64]
 
@@ -104,13 +103,8 @@ def solve_rows(
     centred = inputs - np.tensordot(weights, inputs, 1)
     covariance = np.einsum(covary, weights, centred, centred, optimize=True)
     wanted = np.einsum(against, weights, centred, missing - weights @ missing, optimize=True)
-    size = covariance.shape[-1]
-    mean_variance = np.trace(covariance, axis1=-2, axis2=-1) / size
-    damped = covariance + (_DAMPING * mean_variance + 1e-9)[..., np.newaxis, np.newaxis] * np.eye(size)
-    if is_depthwise:
-        step = np.linalg.solve(damped, wanted[..., np.newaxis])[..., 0]
-    else:
-        step = np.linalg.solve(damped, wanted.T).T
+    # The damping leaves weights where they are that the views say little of.
+    step = np.einsum("ctu,cu->ct" if is_depthwise else "ij,oj->oi", invert_moments(covariance), wanted, optimize=True)
     solved = np.where(rows == 0, 0.0, rows + step).astype(np.float32)
     rounded = round_kernel(solved, np.einsum(covary, weights, inputs, inputs, optimize=True))
     left = lesson.targets - np.einsum(answer, inputs, rounded, optimize=True)

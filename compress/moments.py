@@ -24,11 +24,11 @@ def measure_moments(model: tf_keras.Model, chosen: list[layers.Layer], views: ND
 
     Args:
         model: holds the layers.
-        chosen: convolutions, depthwise convolutions and dense layers.
+        chosen: pointwise convolutions of stride 1; more than one.
         views: (n, height, width, 3), what the layers' inputs are computed from.
 
     Returns:
-        For each layer (inputs, inputs), of a depthwise layer (channels, taps, taps), in the order of :func:`to_rows`.
+        For each layer (inputs, inputs).
     """
     probe = tf_keras.Model(model.input, [layer.input for layer in chosen])
     rng = np.random.default_rng(0)
@@ -36,15 +36,16 @@ def measure_moments(model: tf_keras.Model, chosen: list[layers.Layer], views: ND
     starts = range(0, len(views), _BATCH_SIZE)
     for start in starts:
         inputs = probe(views[start : start + _BATCH_SIZE].astype(np.float32), training=False)
-        for at, (layer, values) in enumerate(zip(chosen, inputs, strict=True)):
-            sums[at] = sums[at] + _compute_moments(layer, values, rng)
+        for at, values in enumerate(inputs):
+            sums[at] = sums[at] + _compute_moments(values, rng)
     return (total / len(starts) for total in sums)
 
 
 def invert_moments(moments: Moments) -> Moments:
-    """The inverse of second moments (inputs, inputs), made well-conditioned by a hundredth of their mean."""
-    count = len(moments)
-    return np.linalg.inv(moments + np.eye(count) * (_DAMPING * np.trace(moments) / count + 1e-9))
+    """The inverse of second moments (..., inputs, inputs), made well-conditioned by a hundredth of their mean."""
+    count = moments.shape[-1]
+    damping = _DAMPING * np.trace(moments, axis1=-2, axis2=-1) / count + 1e-9
+    return np.linalg.inv(moments + damping[..., np.newaxis, np.newaxis] * np.eye(count))
 
 
 def to_rows(layer: layers.Layer, kernel: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -59,19 +60,10 @@ def to_kernel(layer: layers.Layer, rows: NDArray[np.float32], shape: tuple[int, 
     return np.ascontiguousarray(rows.T).reshape(shape)
 
 
-def _compute_moments(layer: layers.Layer, values: tf.Tensor, rng: np.random.Generator) -> Moments:
-    """Second moments (inputs, inputs) of what a layer's kernel is multiplied with; of a depthwise layer by channel."""
-    is_depthwise = isinstance(layer, layers.DepthwiseConv2D)
-    if not isinstance(layer, layers.Dense) and max(layer.kernel_size) > 1:
-        (high, wide), (down, right) = layer.kernel_size, layer.strides
-        padding = layer.padding.upper()
-        values = tf.image.extract_patches(values, [1, high, wide, 1], [1, down, right, 1], [1, 1, 1, 1], padding)
+def _compute_moments(values: tf.Tensor, rng: np.random.Generator) -> Moments:
+    """Second moments (channels, channels) of a map, from some of its positions."""
     flat = values.numpy().reshape(-1, values.shape[-1])
     if len(flat) > _POSITIONS:
         flat = flat[rng.integers(0, len(flat), _POSITIONS)]
     flat = flat.astype(np.float64)
-    if not is_depthwise:
-        return flat.T @ flat / len(flat)
-    # Patches hold the channels of each position side by side.
-    taps = flat.reshape(len(flat), -1, layer.input.shape[-1])
-    return np.einsum("nic,njc->cij", taps, taps, optimize=True) / len(flat)
+    return flat.T @ flat / len(flat)

@@ -21,7 +21,14 @@ from train.loop import Validation, fit
 from train.losses import build_losses
 from train.models.mobilenet_v3 import Swish
 
-__all__ = ["ChannelQuantizer", "LayerQuantizeConfig", "find_variables", "fine_tune_quantized", "wrap_for_qat"]
+__all__ = [
+    "ChannelQuantizer",
+    "LayerQuantizeConfig",
+    "copy_weights",
+    "find_variables",
+    "fine_tune_quantized",
+    "wrap_for_qat",
+]
 
 _KERNELS = {layers.Conv2D: "kernel", layers.DepthwiseConv2D: "depthwise_kernel", layers.Dense: "kernel"}
 _BATCH_SIZE = 16
@@ -110,8 +117,7 @@ def wrap_for_qat(deploy: tf_keras.Model, views: NDArray[np.uint8]) -> tf_keras.M
     for layer in deploy.layers:
         if layer.weights:
             twin = wrapped.get_layer(f"quant_{layer.name}")
-            for variable, value in zip(find_variables(twin, layer), layer.get_weights(), strict=True):
-                variable.assign(value)
+            copy_weights(layer, twin)
     return wrapped
 
 
@@ -178,6 +184,12 @@ def _is_fused_into_relu(layer: Any) -> bool:
 def _ends_in_sigmoid(layer: Any) -> bool:
     """Whether the layer's own activation is a sigmoid, whose int8 range is fixed."""
     return getattr(layer, "activation", None) is tf_keras.activations.sigmoid
+
+
+def copy_weights(layer: Any, twin: Any) -> None:
+    """Gives the wrapped layer ``twin`` the weights of the plain ``layer``."""
+    for variable, values in zip(find_variables(twin, layer), layer.get_weights(), strict=True):
+        variable.assign(values)
 
 
 def find_variables(twin: Any, layer: Any) -> list[Any]:

@@ -17,7 +17,7 @@ from compress.convert import convert_float, convert_int8
 from compress.equalize import equalize_squeeze_excite
 from compress.files import MODEL_ENDINGS
 from compress.folding import build_deploy_student
-from compress.heads import match_heads
+from compress.heads import HeadMatcher
 from compress.hidden import expose_hidden
 from compress.job import Job
 from compress.matching import match_kernels
@@ -77,13 +77,13 @@ def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | No
 
     calibration_views = job.draw_calibration_views()
     pruned, sparsity = _prune(job, student, calibration_views)
-    deploy = build_deploy_student(pruned, spec)
+    original, deploy = build_deploy_student(student, spec), build_deploy_student(pruned, spec)
     equalized = equalize_squeeze_excite(deploy, calibration_views)
     validation = job.labels.build_validation()
     models = {
-        "float": convert_float(build_deploy_student(student, spec)),
+        "float": convert_float(original),
         "pruned": convert_float(deploy),
-        **_quantize(job, student, deploy, calibration_views),
+        **_quantize(job, student, original, deploy, calibration_views),
     }
     raw = {name: _predict(model, validation.inputs) for name, model in models.items()}
     scores = {name: _compute_agreement(values, validation, raw["float"]) for name, values in raw.items()}
@@ -145,14 +145,18 @@ def _prune(job: Job, student: tf_keras.Model, views: NDArray[np.uint8]) -> tuple
     return pruned, compute_sparsity(pruned, names)
 
 
-def _quantize(job: Job, student: tf_keras.Model, deploy: tf_keras.Model, views: NDArray[np.uint8]) -> dict[str, bytes]:
-    """Int8 flatbuffers by the methods the recipe asks for: "ptq", "qat" or both."""
+def _quantize(
+    job: Job, student: tf_keras.Model, original: tf_keras.Model, deploy: tf_keras.Model, views: NDArray[np.uint8]
+) -> dict[str, bytes]:
+    """Int8 flatbuffers by the methods the recipe asks for: "ptq", "qat" or both.
+
+    ``original`` is the deploy form of ``student``, ``deploy`` that of the pruned student.
+    """
     config = job.recipe.quantize
-    original = build_deploy_student(student, job.spec)
-    rows = job.draw_rows(config.matching_views)
+    heads = HeadMatcher(original, job.labels.views, job.draw_rows(config.matching_views))
     wrapped = wrap_for_qat(deploy, views)
     match_kernels(wrapped, original, views)
-    match_heads(wrapped, original, job.labels.views, rows)
+    heads.match(wrapped)
     models = {}
     if config.method in ("ptq", "best"):
         models["ptq"] = convert_int8(wrapped, views)
@@ -163,7 +167,7 @@ def _quantize(job: Job, student: tf_keras.Model, deploy: tf_keras.Model, views: 
         fit_config = FitConfig(epochs=config.epochs, learning_rate=config.learning_rate)
         validation = job.labels.build_validation()
         fine_tune_quantized(expose_hidden(wrapped), fit_config, data, steps, validation, loss, folder)
-        match_heads(wrapped, original, job.labels.views, rows)
+        heads.match(wrapped)
         models["qat"] = convert_int8(wrapped, views)
     return models
 

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("tensorflow_model_optimization")
 tf_keras = pytest.importorskip("tf_keras")
 
-from compress.heads import match_heads  # noqa: E402
+from compress.heads import HeadMatcher  # noqa: E402
 from compress.hidden import expose_hidden  # noqa: E402
 from compress.qat import find_variables, wrap_for_qat  # noqa: E402
 
@@ -38,7 +38,7 @@ def test_matched_heads_are_nearer_on_other_views(drifted: Any, deploy_student: A
     others = natural_views[1::2]
     wanted = compute_hidden(deploy_student, others)
     before = np.abs(compute_hidden(drifted, others) - wanted).mean() / wanted.std()
-    match_heads(drifted, deploy_student, natural_views, np.arange(0, len(natural_views), 2))
+    HeadMatcher(deploy_student, natural_views, np.arange(0, len(natural_views), 2)).match(drifted)
     after = np.abs(compute_hidden(drifted, others) - wanted).mean() / wanted.std()
     assert after < 0.5 * before, (before, after)
     for name in ("quality", "attributes", "category", "style"):
