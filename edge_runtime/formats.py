@@ -15,6 +15,7 @@ from typing import IO
 from PIL import Image, ImageFile
 
 from edge_runtime.errors import DecodeError
+from edge_runtime.interrupts import import_native
 
 __all__ = ["PHOTO_SUFFIXES", "PhotoFormat", "has_heif_plugin", "is_photo", "open_with_plugin", "sniff_format"]
 
@@ -96,7 +97,7 @@ def has_heif_plugin() -> bool:
     """Registers pillow-heif with Pillow if it is installed, and says whether it is."""
     if PhotoFormat.HEIF.key not in Image.OPEN:
         try:
-            pillow_heif = importlib.import_module("pillow_heif")
+            pillow_heif = import_native("pillow_heif")
         except ImportError:
             return False
         pillow_heif.register_heif_opener()

@@ -6,7 +6,6 @@ is made, not when this module is.
 
 from __future__ import annotations
 
-import importlib
 import importlib.metadata
 import os
 import sys
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import ModelError, RuntimeUnavailableError, UsageError
+from edge_runtime.interrupts import import_native
 
 __all__ = ["Interpreter", "quiet_native_log", "select_runtime"]
 
@@ -41,7 +41,7 @@ def select_runtime() -> tuple[Any, str]:
     faults = []
     for distribution, module_name in RUNTIMES:
         try:
-            module = importlib.import_module(module_name)
+            module = import_native(module_name)
         except ModuleNotFoundError as error:
             faults.append(f"{distribution}: {error}")
             continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
 import signal
@@ -14,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
 from edge_runtime.errors import InputError, UsageError
+from edge_runtime.interrupts import hold_interrupts
 from edge_runtime.result import ScoreFailure
 from edge_runtime.scorer import attempt
 
@@ -107,7 +107,8 @@ def _start(build: Callable[[], Callable[[str], Any]], jobs: int) -> ProcessPoolE
     try:
         # All at once, so that every process is there before any photo is: one that the executor starts while another
         # ends is never ended itself, and waited for without end (Python 3.11).
-        with _hold_interrupts():
+        # Ctrl-C waits until they are: what they print while they import is a traceback each.
+        with hold_interrupts():
             answers = [pool.submit(_tell_error) for _ in range(jobs)]
         errors = [error for answer in answers if (error := answer.result()) is not None]
     except BrokenProcessPool as broken:
@@ -117,20 +118,6 @@ def _start(build: Callable[[], Callable[[str], Any]], jobs: int) -> ProcessPoolE
         pool.shutdown()
         raise errors[0]
     return pool
-
-
-@contextlib.contextmanager
-def _hold_interrupts() -> Iterator[None]:
-    """Ctrl-C waits until the processes are started, and they, which inherit that, never see it: not even while they
-    import, when a traceback of each would come of it."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _error: Exception | None = None

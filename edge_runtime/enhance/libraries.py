@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 from edge_runtime.errors import UsageError
+from edge_runtime.interrupts import import_native
 
 __all__ = ["load_cv2", "load_metrics"]
 
@@ -30,7 +30,7 @@ def load_metrics() -> Any:
 
 def _load(module: str, title: str) -> Any:
     try:
-        return importlib.import_module(module)
+        return import_native(module)
     except ImportError as error:  # also what a missing libGL of the system ends in
         raise UsageError(
             f"fixing photos needs {title}, which cannot be imported ({error}): pip install 'photogate[fix]'"

@@ -21,6 +21,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.gate.backdrop import FAINT_LEVELS, FIRM_LEVELS
 from edge_runtime.gate.overlay import OverlayFinding
 from edge_runtime.gate.rim import read_rim
+from edge_runtime.interrupts import import_native
 
 __all__ = ["TextDetector"]
 
@@ -47,7 +48,7 @@ class TextDetector:
         """
         spec = find_spec(PACKAGE)
         try:
-            import cv2
+            cv2 = import_native("cv2")
         except ImportError as error:
             raise UsageError(f"text detection needs OpenCV: pip install 'photogate[text]' ({error})") from error
         if spec is None or not spec.submodule_search_locations:

@@ -81,7 +81,8 @@ def test_nowhere_for_temporary_files(path: Path, monkeypatch: pytest.MonkeyPatch
     assert after == before, "a descriptor was left open"
 
 
-@pytest.mark.parametrize("delay_s", [0.4, 0.8])
+@pytest.mark.skipif(not Path("/proc/thread-self/children").exists(), reason="the system does not tell children")
+@pytest.mark.parametrize("delay_s", [0.0, 0.2, 0.5])
 def test_ctrl_c_while_processes_start(delay_s: float, path: Path, package_environment: dict[str, str]) -> None:
     command = [sys.executable, "-m", "edge_runtime", "score", *[str(path)] * 300, "--jobs", "3"]
     process = subprocess.Popen(
@@ -92,9 +93,11 @@ def test_ctrl_c_while_processes_start(delay_s: float, path: Path, package_enviro
         text=True,
         start_new_session=True,
     )
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while process.poll() is None and not children.read_text().strip():
+        time.sleep(0.01)  # while Python itself starts, an interrupt ends it in ways of its own
     time.sleep(delay_s)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to all of them
     _, errors = process.communicate(timeout=60)
     assert "Process Spawn" not in errors
-    if process.returncode != 0:  # it may have been done
-        assert process.returncode in (130, -signal.SIGINT)  # the latter while Python itself starts
+    assert process.returncode in (0, 130), errors  # it may have been done

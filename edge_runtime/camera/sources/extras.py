@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from typing import Any
 
 from edge_runtime.camera.sources.options import Decoder
 from edge_runtime.errors import SourceError
+from edge_runtime.interrupts import import_native
 
 __all__ = ["choose_decoder", "load_cv2"]
 
@@ -52,6 +52,6 @@ def choose_decoder(decoder: Decoder, purpose: str) -> tuple[str, Any]:
 
 def _load(module: str, title: str, purpose: str, remedy: str) -> Any:
     try:
-        return importlib.import_module(module)
+        return import_native(module)
     except ImportError as error:  # also what a missing library of the system ends in
         raise SourceError(f"{purpose} needs {title}, which cannot be imported ({error}): {remedy}") from error
