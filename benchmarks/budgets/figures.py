@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from benchmarks.budgets.limits import Reading
@@ -81,7 +82,7 @@ def _measure_verdict_over_decode(subject: Subject) -> Reading:
 
 def _compare_verdict(subject: Subject, *, is_invoked: bool) -> Reading:
     """A large JPEG's bytes to its verdict, over decoding and, where ``is_invoked``, a bare invoke a look."""
-    jpeg, policy = build_large_jpeg(load_source_photo(EXAMPLES)), load_policy()
+    jpeg, policy = _build_jpeg(), load_policy()
     with PhotoScorer.from_file(subject.int8) as scorer:
         looks = 1 if scorer.contract.detail is None else 2
         invoke = build_invoke_call(subject.int8, 1)
@@ -96,10 +97,15 @@ def _compare_verdict(subject: Subject, *, is_invoked: bool) -> Reading:
 
 
 def _measure_decode_over_full(subject: Subject) -> Reading:
-    jpeg = build_large_jpeg(load_source_photo(EXAMPLES))
+    jpeg = _build_jpeg()
     with PhotoScorer.from_file(subject.int8) as scorer:
         decode = _build_measure(lambda: decode_photo(jpeg, scorer.decode_view))
         return _compare(decode, _build_measure(lambda: decode_in_full(jpeg)), TurnPlan(rounds=24 * subject.effort))
+
+
+@cache
+def _build_jpeg() -> bytes:
+    return build_large_jpeg(load_source_photo(EXAMPLES))
 
 
 def _measure_import_over_numpy(subject: Subject) -> Reading:

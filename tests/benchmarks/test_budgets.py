@@ -40,7 +40,7 @@ def small_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (900, 1200, 3), dtype=np.uint8)
     content = io.BytesIO()
     Image.fromarray(pixels).save(content, "JPEG")
-    monkeypatch.setattr(figures, "build_large_jpeg", lambda source: content.getvalue())
+    monkeypatch.setattr(figures, "_build_jpeg", content.getvalue)
 
 
 @pytest.mark.parametrize("name", [DEFAULT_BUDGETS.name, "budgets-small.toml"])
