@@ -49,7 +49,7 @@ class Study:
 
         Args:
             attribute: one of ``heat.ATTRIBUTES``. None: that of the policy's worst reason; without a reason, the one
-                whose hottest place looks most spoilt beside the usual one; if none does, "quality".
+                with the clearest place; if none is clear, "quality".
             policy: gives the reasons; None: the default policy.
             grid: rows and columns of the heat map; must divide the finest, which None gives.
 
@@ -64,7 +64,8 @@ class Study:
                 f"a grid of {grid} does not fit {rows} x {columns} cells; choose from {', '.join(fitting)}"
             )
         if attribute is None:
-            attribute = choose_attribute(self.score, self._compare_looks(), self.losses, policy or load_policy())
+            looks = self._compare_looks()
+            attribute = choose_attribute(self.score, looks, self.spoilt, self.losses, policy or load_policy())
         prices = compute_prices(self.losses, attribute)
         heats = (self._compare_looks() if attribute == "quality" else self.spoilt) * prices
         heat = heats.max(axis=-1)

@@ -235,14 +235,21 @@ def test_what_is_explained_when_nobody_says(good: Score) -> None:
     policy = load_policy()
     losses = np.full((len(FAULTS), len(ATTRIBUTES)), 60.0)
     looks = np.zeros((20, 20, len(FAULTS)), dtype=np.float32)
-    assert choose_attribute(good, looks, losses, policy) == "quality"
+
+    def choose(score: Score) -> str:
+        return choose_attribute(score, looks, looks, losses, policy)
+
+    assert choose(good) == "quality"
     looks[:4, :4, _column("noisy")] = 0.9
     looks[8:12, :4, _column("blurred")] = 0.7
-    assert choose_attribute(good, looks, losses, policy) == "noise"
+    assert choose(good) == "noise"
+    losses[[fault.attribute == "noise" for fault in FAULTS]] = 20.0
+    assert choose(good) == "sharpness", "it looks a little less spoilt, and costs three times as much"
+    losses[:] = 60.0
     looks[..., _column("noisy")] = 0.9
-    assert choose_attribute(good, looks, losses, policy) == "sharpness", "noise is all over, and no place's"
+    assert choose(good) == "sharpness", "noise is all over, and no place's"
     bad = replace(good, attributes=replace(good.attributes, sharpness=30.0, color=5.0))
-    assert choose_attribute(bad, looks, losses, policy) == "color", "the reason furthest below its limit"
+    assert choose(bad) == "color", "the reason furthest below its limit"
 
 
 def test_hottest_cells_of_a_tiny_map() -> None:
