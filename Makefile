@@ -20,7 +20,7 @@ run:
 	$(PYTHON) -m edge_runtime score examples/
 
 test:
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n 2 --dist loadfile
 
 check:
 	$(PYTHON) -m ruff check .
