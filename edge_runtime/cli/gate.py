@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,7 @@ from edge_runtime.cli.options import add_jobs_option, add_photo_options, add_rul
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import SCORE_COLUMNS, Column, build_writer
 from edge_runtime.cli.work import work_through
-from edge_runtime.gate import Gate
+from edge_runtime.gate import Gate, Policy, RulePack
 from edge_runtime.gate.catalogue import load_catalogue
 from edge_runtime.interpreter import quiet_native_log
 from edge_runtime.models import find_model
@@ -70,13 +71,16 @@ def run_gate(options: argparse.Namespace) -> int:
     Raises:
         ModelError, PolicyError, RuntimeUnavailableError, UsageError: nothing can be judged at all.
     """
-    gate, scorer = _build_gate(options)
+    gate, scorer = _build_gate(options, options.policy, options.rules)
+    # Processes judge by what was read here: a pipe cannot be read again, and a file may have changed.
+    portable_policy = replace(gate.policy, weights=dict(gate.policy.weights))
+    build = partial(_build_action, options, portable_policy, gate.packs)
     inputs = list(expand_paths(options.paths, is_recursive=options.recursive))
     names = [entry.path if isinstance(entry, ScoreFailure) else entry for entry in inputs]
     writer = build_writer(options.format, sys.stdout, GATE_COLUMNS, names)
     counts = dict.fromkeys(("accept", "review", "reject", "failed"), 0)
     with scorer, ProgressBar(len(inputs)) as progress:
-        for outcome in work_through(inputs, partial(_judge, gate), partial(_build_action, options), options.jobs):
+        for outcome in work_through(inputs, partial(_judge, gate), build, options.jobs):
             record = outcome.to_dict() if isinstance(outcome, ScoreFailure) else outcome
             counts[record.get("verdict", "failed")] += 1
             writer.write(record)
@@ -91,16 +95,20 @@ def run_gate(options: argparse.Namespace) -> int:
     return EXIT_REJECTED if counts["reject"] else 1 if counts["failed"] else 0
 
 
-def _build_gate(options: argparse.Namespace) -> tuple[Gate, PhotoScorer]:
+def _build_gate(
+    options: argparse.Namespace, policy: Policy | str | None, rules: Sequence[RulePack | str]
+) -> tuple[Gate, PhotoScorer]:
     with quiet_native_log():
         scorer = PhotoScorer.from_file(find_model(options.model), options.threads)
     detectors = load_detectors(options)
-    return Gate(scorer, options.policy, options.rules, language=options.language, detectors=detectors), scorer
+    return Gate(scorer, policy, rules, language=options.language, detectors=detectors), scorer
 
 
-def _build_action(options: argparse.Namespace) -> Callable[[str], dict[str, Any]]:
+def _build_action(
+    options: argparse.Namespace, policy: Policy, packs: Sequence[RulePack]
+) -> Callable[[str], dict[str, Any]]:
     """What each process of ``--jobs`` does."""
-    return partial(_judge, _build_gate(options)[0])
+    return partial(_judge, _build_gate(options, policy, packs)[0])
 
 
 def _judge(gate: Gate, path: str) -> dict[str, Any]:

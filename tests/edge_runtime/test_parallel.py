@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -175,6 +176,33 @@ def test_the_commands_print_the_same_with_any_number_of_processes(
         first, second = ([without_times(line) for line in run.stdout.splitlines()] for run in (one, two))
         assert len(first) == 7
         assert first == second
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes of POSIX")
+def test_a_policy_and_a_pack_from_pipes_are_read_once_for_all_processes(
+    run_command: Run, photo: Image.Image, tmp_path: Path
+) -> None:
+    texts = {
+        "policy.toml": 'name = "strict"\n[quality]\naccept_from = 100\nreject_below = 99\n',
+        "pack.toml": "schema = 1\nname = 'own'\ntitle = 'Own'\nsource = 'here'\nas_of = 2026-11-29\n"
+        "[[rules]]\nname = 'size'\ncheck = 'longest_side'\nlevel = 'must'\nminimum = 9000\n",
+    }
+    for name in texts:
+        os.mkfifo(tmp_path / name)
+    writers = [
+        threading.Thread(target=(tmp_path / name).write_text, args=(text,), daemon=True) for name, text in texts.items()
+    ]
+    for writer in writers:
+        writer.start()
+    for index in range(3):
+        photo.save(tmp_path / f"{index}.jpg")
+    options = ("--policy", tmp_path / "policy.toml", "--rules", tmp_path / "pack.toml", "--format", "jsonl")
+    result = run_command("gate", tmp_path, *options, "--jobs", "2", timeout=60)
+    records = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.returncode == 3, result.stderr
+    assert [record["policy"] for record in records] == ["strict"] * 3
+    outcomes = [[(rule["rule"], rule["state"]) for rule in record["rules"]] for record in records]
+    assert outcomes == [[("own/size", "failed")]] * 3
 
 
 def without_times(line: str) -> dict[str, object]:
