@@ -31,7 +31,7 @@ BEST_COLUMNS = (
     Column("weighted", "weighted_quality", 8, lambda record: record["weighted_quality"], ".1f"),
     _BY_KEY["verdict"],
     *(_BY_KEY[key] for key in ("sharpness", "noise", "exposure", "color", "composition")),
-    Column("", "is_as_good_as_best", 0, lambda record: int(record["is_as_good_as_best"])),
+    Column("", "is_as_good_as_best", 0, lambda record: record["is_as_good_as_best"]),
     Column("", "cluster", 0, lambda record: record["cluster"]),
     Column("", "duplicate_of", 0, lambda record: record["duplicate_of"]),
     Column("", "distance_bits", 0, lambda record: record["distance_bits"]),

@@ -34,10 +34,10 @@ EXPLAIN_COLUMNS = (
     Column("lost there", "hottest_points", 10, lambda record: record["hottest"]["points"], ".1f"),
     Column("looks", "looks", 8, lambda record: _say_looks(record)),
     Column("place in pixels", "place", 23, lambda record: _say_place(record["hottest"])),
-    Column("", "stands_out", 0, lambda record: str(record["stands_out"]).lower()),
+    Column("", "stands_out", 0, lambda record: record["stands_out"]),
     Column("runs", "evaluations", 4, lambda record: record["evaluations"], "d"),
     Column("ms", "ms", 6, lambda record: record["ms"], ".0f"),
-    Column("", "is_complete", 0, lambda record: str(record["is_complete"]).lower()),
+    Column("", "is_complete", 0, lambda record: record["is_complete"]),
     Column("", "output", 0, lambda record: record["output"] or ""),
     Column("", "error_type", 0, lambda record: record["error"]["type"]),
     Column("", "error_message", 0, lambda record: record["error"]["message"]),
@@ -80,7 +80,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--json", dest="format", action="store_const", const="jsonl", help="one JSON line a photo: --format jsonl"
     )
-    parser.add_argument("--force", action="store_true", help="overwrite pictures that exist, but never a photo")
+    parser.add_argument("--force", action="store_true", help="overwrite pictures that exist, but none of these photos")
     parser.set_defaults(run=run_explain)
 
 
@@ -108,6 +108,8 @@ def run_explain(options: argparse.Namespace) -> int:
     names = [entry.path if isinstance(entry, ScoreFailure) else entry for entry in inputs]
     writer = build_writer(options.format, sys.stdout, EXPLAIN_COLUMNS, names)
 
+    drawn: set[Path] = set()  # a photo may be named twice
+
     def explain(photo: str) -> dict[str, Any]:
         explanation = explainer.explain(
             photo, options.attribute, policy=policy, budget_ms=options.budget_ms, grid=options.grid
@@ -115,7 +117,8 @@ def run_explain(options: argparse.Namespace) -> int:
         output = outputs.get(photo)
         if output is not None:
             picture = explanation.render(decode_photo(photo, DRAWN_VIEW).image)
-            write_picture(picture, output, force=options.force)
+            write_picture(picture, output, force=options.force or output in drawn)
+            drawn.add(output)
         return {**explanation.to_dict(), "output": None if output is None else str(output)}
 
     failed = 0

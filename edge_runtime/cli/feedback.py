@@ -44,7 +44,7 @@ COLUMNS = (
     Column("verdict", "verdict", 7, lambda record: record["verdict"]),
     Column("quality", "quality", 7, lambda record: "" if record["quality"] is None else record["quality"], ".1f"),
     Column("model", "model_quality", 5, lambda record: record["model_score"]["quality"], ".1f"),
-    Column("kept", "is_kept", 4, lambda record: "yes" if record["is_kept"] else "no"),
+    Column("kept", "is_kept", 4, lambda record: record["is_kept"]),
     Column("group", "group", 8, lambda record: record["group"]),
     Column("note", "note", 4, lambda record: record["note"]),
     Column("", "sha256", 0, lambda record: record["sha256"]),
@@ -239,6 +239,8 @@ def _add_one(store: FeedbackStore, scorer: PhotoScorer, path: str, options: argp
 def _summarize(result: Recalibration) -> list[str]:
     old, new = result.old, result.policy
     lines = []
+    # Of limits that are not used, their figures are told all the same: they say why.
+    second = "fitted, not used" if result.is_kept else "after"
     if result.is_kept:
         lines.append(f"kept: accept_from {old.accept_from:g}, reject_below {old.reject_below:g}; none fits better")
     else:
@@ -246,9 +248,9 @@ def _summarize(result: Recalibration) -> list[str]:
             f"accept_from {old.accept_from:g} -> {new.accept_from:g}, reject_below {old.reject_below:g} -> "
             f"{new.reject_below:g}"
         )
-    for name, held_out in (("before", result.before), ("after", result.after)):
+    for name, held_out in (("before", result.before), (second, result.after)):
         lines.append(
-            f"{name:<6}  {held_out.wrong_accepts} wrong accepts, {held_out.wrong_rejects} wrong rejects, "
+            f"{name:<{len(second)}}  {held_out.wrong_accepts} wrong accepts, {held_out.wrong_rejects} wrong rejects, "
             f"{held_out.needless_reviews} needless reviews, cost {held_out.cost} ({held_out.photos} held-out photos)"
         )
     return lines

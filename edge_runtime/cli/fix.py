@@ -34,34 +34,37 @@ __all__ = ["add_command", "run_fix"]
 LINE_WIDTH = 118
 
 
-def _arrow(heading: str, key: str, width: int, read: Any) -> Column:
-    """A column that shows before and after: "61>70"; without an after, the one value."""
+def _before_and_after(heading: str, key: str, width: int, read: Any, form: str = "") -> tuple[Column, Column, Column]:
+    """In the table one column, "61>70", or the one value without an after; in CSV one for each."""
 
     def show(record: Mapping[str, Any]) -> str:
-        before, after = record["before"], record["after"]
-        first = read(before)
-        return first if after is None else f"{first}>{read(after)}"
+        values = [format(read(score), form) for score in (record["before"], record["after"]) if score is not None]
+        return ">".join(values)
 
-    return Column(heading, key, width, show)
-
-
-def _attribute(heading: str, name: str) -> Column:
-    return _arrow(heading, name, 7, lambda score: f"{score['attributes'][name]:.0f}")
+    return (
+        Column(heading, "", width, show),
+        Column("", f"{key}_before", 0, lambda record: read(record["before"])),
+        Column("", f"{key}_after", 0, lambda record: "" if record["after"] is None else read(record["after"])),
+    )
 
 
 FIX_COLUMNS = (
     Column("photo", "path", 5, lambda record: record["path"]),
     Column("outcome", "outcome", 13, lambda record: record["outcome"]),
-    _arrow("quality", "quality", 9, lambda score: f"{score['quality']:.1f}"),
+    *_before_and_after("quality", "quality", 9, lambda score: score["quality"], ".1f"),
     Column("gain", "gain", 5, lambda record: record["gain"], "+.1f"),
-    _arrow("verdict", "verdict", 13, lambda score: score["verdict"]),
-    *(_attribute(name[:5], name) for name in ATTRIBUTE_NAMES),
+    *_before_and_after("verdict", "verdict", 13, lambda score: score["verdict"]),
+    *(
+        column
+        for name in ATTRIBUTE_NAMES
+        for column in _before_and_after(name[:5], name, 7, lambda score, name=name: score["attributes"][name], ".0f")
+    ),
     Column("ssim", "ssim", 5, lambda record: "" if record["ssim"] is None else record["ssim"], ".3f"),
     Column("psnr", "psnr_db", 5, lambda record: "" if record["psnr_db"] is None else record["psnr_db"], ".1f"),
-    Column("s", "total_s", 5, lambda record: record["timings_ms"]["total"] / 1e3, ".1f"),
+    Column("s", "total_s", 5, lambda record: round(record["timings_ms"]["total"] / 1e3, 3), ".1f"),
     Column("", "operations", 0, lambda record: " ".join(step["name"] for step in record["operations"])),
     Column("", "explanation", 0, lambda record: record["explanation"]),
-    Column("", "needs_retake", 0, lambda record: str(record["needs_retake"]).lower()),
+    Column("", "needs_retake", 0, lambda record: record["needs_retake"]),
     Column("", "advice", 0, lambda record: " ".join(record["advice"])),
     Column("", "output", 0, lambda record: record["output"] or ""),
     Column("", "error_type", 0, lambda record: record["error"]["type"]),
@@ -145,6 +148,7 @@ def run_fix(options: argparse.Namespace) -> int:
         scorer = PhotoScorer.from_file(find_model(options.model), options.threads)
     names = [entry.path if isinstance(entry, ScoreFailure) else entry for entry in inputs]
     writer = build_writer(options.format, sys.stdout, FIX_COLUMNS, names)
+    written: set[Path] = set()  # a photo may be named twice
     counts = dict.fromkeys(("fixed", "nothing_kept", "nothing_to_do", "retake", "failed"), 0)
     with scorer, ProgressBar(len(inputs)) as progress:
         outcomes = work_through(inputs, lambda path: enhance(path, scorer, policy, **settings))
@@ -153,7 +157,8 @@ def run_fix(options: argparse.Namespace) -> int:
             if isinstance(outcome, FixResult):
                 target = None if options.dry_run or outcome.encoded is None else outputs[str(entry)]
                 if target is not None:
-                    write_result(outcome, target, originals, force=options.force)
+                    write_result(outcome, target, originals, force=options.force or target in written)
+                    written.add(target)
                 record["output"] = None if target is None else str(target)
             counts[record.get("outcome", "failed")] += 1
             counts["retake"] += bool(record.get("needs_retake"))

@@ -22,8 +22,9 @@ WIDEST_NAME = 48
 class Column:
     """One column: its heading in the table and in CSV, the table's width, and how to read it from a record.
 
-    A ``read`` that finds nothing may raise KeyError: the cell stays empty. ``table_format`` is a format specification
-    for numbers; columns with one are aligned to the right.
+    One with an empty heading is left out of the table, one with an empty key out of the CSV. Truth values are "true"
+    and "false" in CSV, "yes" and "no" in the table. A ``read`` that finds nothing may raise KeyError: the cell stays
+    empty. ``table_format`` is a format specification for numbers; columns with one are aligned to the right.
     """
 
     heading: str
@@ -76,8 +77,7 @@ def build_writer(form: str, stream: TextIO, columns: Sequence[Column], names: It
     Args:
         form: the output format.
         stream: where to print.
-        columns: of the table and the CSV; JSON lines hold whole records. A column with an empty heading is left out of
-            the table.
+        columns: of the table and the CSV; JSON lines hold whole records.
         names: what the first column will hold, for its width in the table.
     """
     if form == "jsonl":
@@ -131,14 +131,15 @@ class _Headed(ABC):
 
 class _Csv(_Headed):
     def __init__(self, stream: TextIO, columns: Sequence[Column]) -> None:
-        super().__init__(stream, columns)
+        super().__init__(stream, [column for column in columns if column.key])
         self._rows = csv.writer(CsvRows(stream))
 
     def _write_heading(self) -> None:
         self._rows.writerow([column.key for column in self._columns])
 
     def _write(self, record: Mapping[str, Any]) -> None:
-        self._rows.writerow([_read_cell(column, record) for column in self._columns])
+        cells = (_read_cell(column, record) for column in self._columns)
+        self._rows.writerow([str(cell).lower() if isinstance(cell, bool) else cell for cell in cells])
 
 
 class _Table(_Headed):
@@ -158,16 +159,7 @@ class _Table(_Headed):
             message = make_printable(error["message"].removeprefix(f"{record.get('path', '')}: "))
             self._stream.write(f"{_pad(name, self._first_width)}  {error['type']}: {message}\n")
             return
-        cells = [_read_cell(column, record) for column in others]
-        self._print(
-            [
-                name,
-                *(
-                    format(cell, column.table_format) if isinstance(cell, (int, float)) else make_printable(str(cell))
-                    for cell, column in zip(cells, others, strict=True)
-                ),
-            ]
-        )
+        self._print([name, *(_format_cell(_read_cell(column, record), column) for column in others)])
 
     def _print(self, cells: Sequence[str]) -> None:
         padded = [_pad(cells[0], self._first_width)]
@@ -181,6 +173,12 @@ def _read_cell(column: Column, record: Mapping[str, Any]) -> Any:
         return column.read(record)
     except KeyError:
         return ""
+
+
+def _format_cell(cell: Any, column: Column) -> str:
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    return format(cell, column.table_format) if isinstance(cell, (int, float)) else make_printable(str(cell))
 
 
 def _width(text: str) -> int:

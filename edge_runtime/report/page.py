@@ -144,10 +144,10 @@ class Page:
         if not reason.rule:
             attribute = self._words.get(reason.attribute, self._words["quality"])
             return mark, make_printable(f"{attribute}: {reason.message}")
-        # Codes are English words already.
+        # Codes are English words already. Beside those of another language the code stays: one check has several.
         words = reason.code.replace("_", " ")
         if self._language != "en":
-            words = self._catalogue.say(f"check.{self._checks[reason.rule]}")
+            words = f"{self._catalogue.say(f'check.{self._checks[reason.rule]}')} ({reason.code})"
         return mark, make_printable(f"{reason.rule}: {words}")
 
     def _build_head(self, collection: Collection) -> dict[str, Any]:

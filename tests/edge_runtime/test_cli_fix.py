@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import shutil
 import subprocess
@@ -67,6 +69,26 @@ def test_dry_run_and_table(run_command: Run, folder: Path) -> None:
     assert "nothing" in result.stdout
     assert "1 fixed" in result.stderr
     assert "written to" not in result.stdout
+
+
+def test_a_photo_that_is_named_twice_stops_nothing(run_command: Run, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = run_command("fix", folder / "coffee-dark.jpg", folder, "-o", out, "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert [Path(row["path"]).name for row in rows] == [
+        "coffee-dark.jpg",
+        "coffee-dark.jpg",
+        "coffee-good.jpg",
+        "z.jpg",
+    ]
+    assert {row["output"] for row in rows[:2]} == {str(out / "coffee-dark.jpg")}
+    first, _, good, broken = rows
+    assert float(first["quality_after"]) == pytest.approx(
+        float(first["quality_before"]) + float(first["gain"]), abs=0.11
+    )
+    assert (first["needs_retake"], good["quality_after"], broken["quality_before"]) == ("false", "", "")
+    assert float(first["exposure_after"]) > float(first["exposure_before"])
+    assert run_command("fix", folder, "-o", out).returncode == 2, "of an earlier run it is not overwritten"
 
 
 def test_nothing_kept_writes_nothing(run_command: Run, examples_dir: Path, tmp_path: Path) -> None:

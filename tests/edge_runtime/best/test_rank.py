@@ -123,6 +123,7 @@ def test_command_top_leaves_out_near_duplicates(run_command: Run, burst: Path) -
     assert result.returncode == 0
     assert len(rows) == 2, "there are only two motifs"
     assert all(row["duplicate_of"] == "" for row in rows)
+    assert "" not in rows[0] and {row["is_as_good_as_best"] for row in rows} <= {"true", "false"}
     every = run_command("best", burst, "--top", "3", "--no-duplicates", "--format", "csv")
     assert len(list(csv.DictReader(io.StringIO(every.stdout)))) == 3
     strict = run_command("best", burst, "--max-distance", "0", "--top", "9", "--format", "jsonl")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import subprocess
 from collections.abc import Callable
@@ -59,6 +61,15 @@ def test_a_folder_to_a_folder_and_a_failure_stops_nothing(run_command: Run, fold
     records = [json.loads(line) for line in result.stdout.splitlines()]
     assert [Path(record["path"]).name for record in records] == ["a.jpg", "b.png", "c.jpg"]
     assert records[2]["error"]["type"] == "DecodeError"
+    assert sorted(path.name for path in out.iterdir()) == ["a.jpg-heat.png", "b.png-heat.png"]
+
+
+def test_a_photo_that_is_named_twice_stops_nothing(run_command: Run, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "heat"
+    result = run_command("explain", folder / "a.jpg", folder, "-o", out, "--format", "csv", *QUICK)
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert [Path(row["path"]).name for row in rows] == ["a.jpg", "a.jpg", "b.png", "c.jpg"]
+    assert {row["stands_out"] for row in rows[:3]} <= {"true", "false"}
     assert sorted(path.name for path in out.iterdir()) == ["a.jpg-heat.png", "b.png-heat.png"]
 
 

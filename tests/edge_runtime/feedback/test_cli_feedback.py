@@ -147,6 +147,8 @@ def test_recalibrate_writes_a_policy_that_the_gate_takes(
     assert document["is_kept"], "the limits fit already"
     assert document["new"] == document["old"]
     assert load_policy(output) == policy
+    told = run_command("feedback", "recalibrate", "--store", place, "-o", output, "--force", "--policy", output)
+    assert "\nfitted, not used  " in told.stdout and "\nafter" not in told.stdout
 
 
 def test_outputs_replace_no_photo_and_no_store(run_command: Run, place: Path, photo: Path, tmp_path: Path) -> None:

@@ -145,6 +145,11 @@ def test_the_stricter_of_policy_and_rules_decides(scorer: PhotoScorer, listing: 
     assert Gate(scorer, reject_all, ["ebay"]).judge(listing).decision == "reject"
 
 
+def test_one_pack_needs_no_list(scorer: PhotoScorer) -> None:
+    packs = Gate(scorer, rules=["ebay"]).packs
+    assert Gate(scorer, rules="ebay").packs == Gate(scorer, rules=load_pack("ebay")).packs == packs
+
+
 def test_several_packs(scorer: PhotoScorer, listing: Path) -> None:
     result = Gate(scorer, ACCEPT_ALL, ["shopify", load_pack("ebay")], detectors=CLEAN).judge(listing)
     assert [pack.name for pack, _ in result.outcomes] == ["shopify"] * 4 + ["ebay"] * 4

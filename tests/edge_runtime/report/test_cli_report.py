@@ -72,6 +72,10 @@ def test_the_same_records_as_photogate_gate(run_command: Run, folder: Path, tmp_
     for row in (*ours, *theirs):
         row.pop("total_ms")
     assert ours == theirs
+    codes = {code for row in ours for code in row["reasons"].split() if code.startswith("not_checked")}
+    assert len(codes) > 1
+    page = out.read_text("utf-8")
+    assert all(f"({code})" in page for code in codes), "the words for a check alone do not tell them apart"
 
 
 def test_exit_code_0(run_command: Run, folder: Path, tmp_path: Path) -> None:

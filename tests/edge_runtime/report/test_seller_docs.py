@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ from edge_runtime.cli import main as cli_main
 from edge_runtime.contract import unpack_model
 from edge_runtime.enhance import enhance
 from edge_runtime.explain import explain
-from edge_runtime.gate import Gate, Policy, list_packs
+from edge_runtime.feedback import FeedbackStore, recalibrate
+from edge_runtime.feedback.correction import VERDICTS
+from edge_runtime.feedback.recalibrate import FEWEST
+from edge_runtime.gate import Gate, Policy, list_packs, load_policy
 from edge_runtime.gate.check_names import CHECKS
 from edge_runtime.gate.policy import AttributeLimit
 from edge_runtime.gate.reasons import REASON_CODES
@@ -101,6 +105,21 @@ def test_fields_of_the_other_commands(page: str, scorer: PhotoScorer, examples_d
     for table, record in zip(tables, records, strict=True):
         rows = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
         assert rows <= set(record) and set(record) - rows <= shared
+
+
+def test_fields_of_feedback(page: str, scorer: PhotoScorer, photo: Image.Image, tmp_path: Path) -> None:
+    photo.save(tmp_path / "photo.jpg")
+    score = scorer.score(tmp_path / "photo.jpg")
+    with FeedbackStore(tmp_path / "f.sqlite3") as store:
+        corrections = [
+            store.add(b"%d" % number, replace(score, quality=80.0 - 60.0 * (number % 2)), VERDICTS[2 * (number % 2)])
+            for number in range(FEWEST)
+        ]
+    fitted = {"policy", "model_sha256", *recalibrate(corrections, load_policy(), FEWEST).to_dict()}
+    section = page.partition("\n## The JSON of feedback\n")[2].partition("\n## ")[0]
+    tables = section.split("`photogate feedback ")[1:]
+    for table, fields in zip(tables, (set(corrections[0].to_dict()), fitted), strict=True):
+        assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == fields
 
 
 def test_errors_and_exit_codes(page: str) -> None:
