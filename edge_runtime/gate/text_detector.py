@@ -8,6 +8,7 @@ says nothing, so that a photo never passes by it; it only catches what is certai
 
 from __future__ import annotations
 
+import math
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -32,7 +33,11 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, a
 LEAST_PROBABILITY = 0.3  # PP-OCR's own limit
 LEAST_AREA_PX = 12  # of a piece of writing, at SIDE_PX
 PRODUCT_SHARE = 0.02  # pieces of at least this share of the largest one's area are products,
-MOST_WRITTEN = 0.5  # unless more of them than this is writing
+MOST_WRITTEN = 0.5  # unless more of them than this is writing,
+HALO_PX = (
+    16  # or nearly all of them lies within a JPEG's block of colours of it, of the photo: coloured ink bleeds so far
+)
+MOST_NEAR = 0.95
 MOST_INSIDE = 0.15  # of a piece of writing may lie within a product's outline
 LEAST_INK = 0.05  # of its bounding box differs from the background: a mug's empty handle is no letter O
 
@@ -79,7 +84,8 @@ class TextDetector:
         size = (is_written.shape[1], is_written.shape[0])
         distance = np.asarray(Image.fromarray(rim.distance(picture).clip(0, 255).astype(np.uint8)).resize(size))
         # A white product on white is faint; what was added to be read is not.
-        outlines = self._fill_outlines(distance > max(FAINT_LEVELS, rim.noise + 3), is_written)
+        halo_px = math.ceil(HALO_PX * max(size) / max(picture.shape[:2]))
+        outlines = self._fill_outlines(distance > max(FAINT_LEVELS, rim.noise + 3), is_written, halo_px)
         return OverlayFinding(True if self._is_beside(outlines, is_written, distance > FIRM_LEVELS) else None)
 
     def _find_writing(self, picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -105,12 +111,19 @@ class TextDetector:
                 return True
         return False
 
-    def _fill_outlines(self, is_drawn: NDArray[np.bool_], is_written: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def _fill_outlines(
+        self, is_drawn: NDArray[np.bool_], is_written: NDArray[np.bool_], halo_px: int
+    ) -> NDArray[np.bool_]:
         """The convex outlines of pieces that are no writing, filled: handles and white parts belong to a product."""
         filled = np.zeros(is_drawn.shape, dtype=np.uint8)
         count, labels, stats, _ = self._cv2.connectedComponentsWithStats(is_drawn.astype(np.uint8))
-        written = np.bincount(labels.ravel(), weights=is_written.ravel(), minlength=count)
-        products = [index for index in range(1, count) if written[index] <= MOST_WRITTEN * stats[index, 4]]
+        kernel = self._cv2.getStructuringElement(self._cv2.MORPH_ELLIPSE, (2 * halo_px + 1, 2 * halo_px + 1))
+        is_near = self._cv2.dilate(is_written.astype(np.uint8), kernel)
+        written, near = (
+            np.bincount(labels.ravel(), weights=mask.ravel(), minlength=count) / np.maximum(stats[:, 4], 1)
+            for mask in (is_written, is_near)
+        )
+        products = [index for index in range(1, count) if written[index] <= MOST_WRITTEN and near[index] < MOST_NEAR]
         largest = max((int(stats[index, 4]) for index in products), default=0)
         for index in products:
             if stats[index, 4] >= PRODUCT_SHARE * largest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +21,14 @@ Run = Callable[..., Any]
 EXTRA = "needs the extra text: pip install 'photogate[text]'"
 
 
-def draw(text: str, place: tuple[int, int], *, hole: bool = False, background: int = 255) -> Image.Image:
+def draw(
+    text: str,
+    place: tuple[int, int],
+    *,
+    hole: bool = False,
+    background: int = 255,
+    ink: tuple[int, int, int] = (20, 20, 20),
+) -> Image.Image:
     """A striped box before a plain ground, 640 x 480, and something written."""
     picture = Image.new("RGB", (640, 480), (background,) * 3)
     pen = ImageDraw.Draw(picture)
@@ -29,7 +37,7 @@ def draw(text: str, place: tuple[int, int], *, hole: bool = False, background: i
         pen.rectangle((x, 180, x + 8, 460), fill=(60, 80, 150))
     if hole:
         pen.ellipse((180, 260, 260, 400), fill=(background,) * 3)
-    pen.text(place, text, fill=(20, 20, 20), font=ImageFont.load_default(size=38))
+    pen.text(place, text, fill=ink, font=ImageFont.load_default(size=38))
     return picture
 
 
@@ -45,6 +53,26 @@ def detector() -> TextDetector:
 def test_text_beside_the_product_is_found(detector: TextDetector, background: int) -> None:
     for text, place in (("SALE 50%", (40, 40)), ("www.shop.com", (300, 90))):
         assert detector(np.asarray(draw(text, place, background=background))).is_found is True
+
+
+@pytest.mark.parametrize("ink", [(255, 0, 0), (0, 0, 255), (0, 128, 0)])
+def test_coloured_text_is_found_in_a_jpeg_whose_colours_bleed(
+    detector: TextDetector, ink: tuple[int, int, int]
+) -> None:
+    content = io.BytesIO()
+    draw("SALE 50% OFF", (100, 60), ink=ink).save(content, "JPEG", quality=75)
+    assert detector(np.asarray(Image.open(content))).is_found is True
+
+
+def test_print_on_a_white_box_belongs_to_the_product(detector: TextDetector) -> None:
+    picture = Image.new("RGB", (640, 480), (255, 255, 255))
+    pen = ImageDraw.Draw(picture)
+    pen.rectangle((120, 80, 520, 420), fill=(240, 240, 240))
+    for row in range(4):
+        pen.text((160, 110 + 75 * row), "Rice flour", fill=(200, 0, 0), font=ImageFont.load_default(size=50))
+    content = io.BytesIO()
+    picture.save(content, "JPEG", quality=75)
+    assert detector(np.asarray(Image.open(content))).is_found is None
 
 
 def test_nothing_is_said_where_nothing_is_written_beside_the_product(detector: TextDetector) -> None:
