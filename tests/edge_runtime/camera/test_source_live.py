@@ -175,14 +175,15 @@ def test_pictures_that_cannot_be_decoded_are_a_loss_however_many_are_thinned(pla
 
 
 def test_slow_taker_gets_the_newest_frame_and_still_hears_of_the_loss() -> None:
-    done = threading.Event()
+    taken, done = threading.Event(), threading.Event()
     shelf = Shelf(
-        ScriptedCapture([GOOD] * 50),
+        ScriptedCapture([GOOD, lambda: taken.wait(5), *[GOOD] * 49]),
         ScriptedCapture([*[GOOD] * 50, done.set, 5.0]),
     )
     with watch(shelf) as source:
         iterator = iter(source)
         first = next(iterator)
+        taken.set()
         assert done.wait(5)
         rest = list(islice(iterator, 2))
     assert isinstance(rest[0], Interruption)
