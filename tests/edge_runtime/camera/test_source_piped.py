@@ -27,8 +27,8 @@ from edge_runtime.errors import SourceError
 def nothing_is_left() -> Iterator[None]:
     threads, files = set(threading.enumerate()), count_open_files()
     yield
-    assert not set(threading.enumerate()) - threads
-    assert count_open_files() == files
+    assert not set(threading.enumerate()) - threads  # what an earlier test held may have ended meanwhile
+    assert count_open_files() <= files
 
 
 def count_open_files() -> int:
