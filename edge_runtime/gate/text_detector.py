@@ -34,10 +34,8 @@ LEAST_PROBABILITY = 0.3  # PP-OCR's own limit
 LEAST_AREA_PX = 12  # of a piece of writing, at SIDE_PX
 PRODUCT_SHARE = 0.02  # pieces of at least this share of the largest one's area are products,
 MOST_WRITTEN = 0.5  # unless more of them than this is writing,
-HALO_PX = (
-    16  # or nearly all of them lies within a JPEG's block of colours of it, of the photo: coloured ink bleeds so far
-)
-MOST_NEAR = 0.95
+MOST_NEAR = 0.95  # or more of them than this lies within
+HALO_PX = 16  # of the photo's pixels of it: a JPEG's block of colours, into which coloured ink bleeds
 MOST_INSIDE = 0.15  # of a piece of writing may lie within a product's outline
 LEAST_INK = 0.05  # of its bounding box differs from the background: a mug's empty handle is no letter O
 
