@@ -6,7 +6,6 @@ import argparse
 import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -73,8 +72,7 @@ def run_gate(options: argparse.Namespace) -> int:
     """
     gate, scorer = _build_gate(options, options.policy, options.rules)
     # Processes judge by what was read here: a pipe cannot be read again, and a file may have changed.
-    portable_policy = replace(gate.policy, weights=dict(gate.policy.weights))
-    build = partial(_build_action, options, portable_policy, gate.packs)
+    build = partial(_build_action, options, gate.policy, gate.packs)
     inputs = list(expand_paths(options.paths, is_recursive=options.recursive))
     names = [entry.path if isinstance(entry, ScoreFailure) else entry for entry in inputs]
     writer = build_writer(options.format, sys.stdout, GATE_COLUMNS, names)

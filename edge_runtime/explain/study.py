@@ -63,11 +63,11 @@ class Study:
             raise UsageError(
                 f"a grid of {grid} does not fit {rows} x {columns} cells; choose from {', '.join(fitting)}"
             )
+        looks = self._compare_looks()
         if attribute is None:
-            looks = self._compare_looks()
             attribute = choose_attribute(self.score, looks, self.spoilt, self.losses, policy or load_policy())
         prices = compute_prices(self.losses, attribute)
-        heats = (self._compare_looks() if attribute == "quality" else self.spoilt) * prices
+        heats = (looks if attribute == "quality" else self.spoilt) * prices
         heat = heats.max(axis=-1)
         hottest = find_hottest_cells(heat)
         inside = heats[hottest].mean(axis=(0, 1)).tolist()

@@ -58,7 +58,7 @@ class Policy:
 
     Attributes:
         judged_by: the quality that these two look at: "direct" is the model's, "weighted" that of ``weights``.
-        weights: of the attributes, by name; see :func:`compute_weighted_quality`.
+        weights: of the attributes, by name; see :func:`compute_weighted_quality`. A dict: it can be pickled.
         checked_elsewhere: checks of rule packs, e.g. "text", that people or another program do: that photogate has not
             checked them does not keep a photo from being accepted.
     """
@@ -68,7 +68,7 @@ class Policy:
     reject_below: float
     attribute_limits: tuple[AttributeLimit, ...]
     judged_by: Literal["direct", "weighted"] = "direct"
-    weights: Mapping[str, float] = field(default_factory=lambda: DEFAULT_WEIGHTS)
+    weights: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_WEIGHTS))
     quality_words: OwnWords = OwnWords()
     checked_elsewhere: tuple[str, ...] = ()
 
@@ -113,7 +113,7 @@ def parse_policy(text: str, source: str) -> Policy:
         reject_below=reject_below,
         attribute_limits=tuple(_read_limit(attributes.table(name)) for name in ATTRIBUTE_NAMES if name in attributes),
         judged_by="weighted" if quality.choice("judged_by", JUDGES, "direct") == "weighted" else "direct",
-        weights=_read_weights(document.table("weights")) if "weights" in document else DEFAULT_WEIGHTS,
+        weights=_read_weights(document.table("weights")) if "weights" in document else dict(DEFAULT_WEIGHTS),
         quality_words=_read_words(quality),
         checked_elsewhere=rules.choices("checked_elsewhere", CHECK_NAMES),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from edge_runtime.contract import ATTRIBUTE_NAMES
 from edge_runtime.errors import PolicyError, UsageError
-from edge_runtime.gate.policy import evaluate, load_policy, parse_policy
+from edge_runtime.gate.policy import Policy, evaluate, load_policy, parse_policy
 from edge_runtime.gate.weights import DEFAULT_WEIGHTS, compute_weighted_quality
 from edge_runtime.result import Label, Score, Timings
 
@@ -81,6 +82,12 @@ def test_required_attributes_are_reviewed_at_best(build_score: BuildScore) -> No
     ):
         assert evaluate(build_score(quality, sharpness=points), required).decision == decision
     assert evaluate(build_score(90, noise=1), required).decision == "accept", "noise is not required"
+
+
+def test_policies_go_to_other_processes() -> None:
+    own = parse_policy("[quality]\naccept_from = 60\nreject_below = 40\n[weights]\nnoise = 1\n", "own")
+    for policy in (load_policy(), own, Policy("plain", 60, 40, ())):
+        assert pickle.loads(pickle.dumps(policy)) == policy
 
 
 def test_default_weights(build_score: BuildScore) -> None:

@@ -28,7 +28,7 @@ def nothing_is_left() -> Iterator[None]:
     threads, files = set(threading.enumerate()), count_open_files()
     yield
     assert not set(threading.enumerate()) - threads  # what an earlier test held may have ended meanwhile
-    assert count_open_files() <= files
+    assert count_open_files() == files
 
 
 def count_open_files() -> int:
