@@ -21,7 +21,20 @@ from edge_runtime.printable import make_printable
 __all__ = ["EXIT_FAILED_INPUTS", "EXIT_FINE", "EXIT_USAGE", "main"]
 
 # Modules of this package, in the order of the help.
-COMMANDS = ("score", "gate", "rules", "report", "best", "fix", "explain", "feedback", "watch", "models", "doctor")
+COMMANDS = (
+    "score",
+    "gate",
+    "rules",
+    "report",
+    "best",
+    "fix",
+    "explain",
+    "feedback",
+    "watch",
+    "models",
+    "bench",
+    "doctor",
+)
 EXIT_FINE = 0
 EXIT_FAILED_INPUTS = 1
 EXIT_USAGE = 2

@@ -45,7 +45,7 @@ def folder(tmp_path: Path, photo: Image.Image) -> Path:
 def test_version_and_help(run_command: Run) -> None:
     result = run_command("--version")
     assert (result.returncode, result.stdout) == (0, f"photogate {edge_runtime.__version__}\n")
-    for command in ([], ["score"], ["models"], ["doctor"]):
+    for command in ([], ["score"], ["models"], ["bench"], ["doctor"]):
         result = run_command(*command, "--help")
         assert result.returncode == 0
         assert "Exit codes: 0" in result.stdout
