@@ -16,6 +16,7 @@ from edge_runtime.cli.tables import SCORE_COLUMNS, Column, build_writer
 from edge_runtime.cli.work import work_through
 from edge_runtime.gate import Gate, Policy, RulePack
 from edge_runtime.gate.catalogue import load_catalogue
+from edge_runtime.gate.reasons import MARKS, find_mark
 from edge_runtime.interpreter import quiet_native_log
 from edge_runtime.models import find_model
 from edge_runtime.printable import blank_unprintable
@@ -26,7 +27,6 @@ __all__ = ["EXIT_REJECTED", "add_command", "run_gate"]
 
 EXIT_REJECTED = 3
 LINE_WIDTH = 118
-MARKS = ("broken", "score", "look", "advice")
 
 _BY_KEY = {column.key: column for column in SCORE_COLUMNS}
 GATE_COLUMNS = (
@@ -120,10 +120,10 @@ def _count_passed(record: Mapping[str, Any]) -> str:
 
 
 def _print_reasons(record: Mapping[str, Any], language: str) -> None:
-    """What weighs most first; reasons with one piece of advice, as for text and watermarks, share it."""
+    """In the gate's order; reasons with one piece of advice, as for text and watermarks, share it."""
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for reason in sorted(record.get("reasons", ()), key=lambda reason: MARKS.index(_mark(reason))):
-        groups.setdefault((_mark(reason), reason["advice"]), []).append(reason)
+    for reason in record.get("reasons", ()):
+        groups.setdefault((find_mark(reason), reason["advice"]), []).append(reason)
     words = {mark: load_catalogue(language).say(f"mark.{mark}") for mark in MARKS}
     widest = max(map(len, words.values()))
     # Chinese characters take two columns each.
@@ -134,12 +134,3 @@ def _print_reasons(record: Mapping[str, Any], language: str) -> None:
         # The extension in a message comes from a file's name, and the words perhaps from somebody's policy.
         text = blank_unprintable(text)
         print(textwrap.fill(text, line_width, initial_indent=" " * 4, subsequent_indent=" " * 12), flush=True)
-
-
-def _mark(reason: Mapping[str, Any]) -> str:
-    """What a reason is: a broken must, the model's score, a must that nobody checked, or a recommendation."""
-    if "rule" not in reason:
-        return "score"
-    if reason["state"] == "not_checked":
-        return "look"
-    return "broken" if reason["level"] == "must" else "advice"

@@ -7,6 +7,7 @@ from typing import Any
 
 from edge_runtime.gate.catalogue import load_catalogue
 from edge_runtime.gate.checks import RuleOutcome, State, choose_decimals, round_value
+from edge_runtime.gate.reasons import Decides
 from edge_runtime.gate.rules import Level, RulePack
 
 __all__ = ["RuleReason", "build_rule_reason"]
@@ -23,6 +24,7 @@ class RuleReason:
         state: "failed" or "not_checked".
         value, limit: measured and asked, in the check's unit or in words; None: there is none.
         message, advice: for people.
+        decides: the verdict that it asks for: "reject" or "review"; None: it only advises.
     """
 
     code: str
@@ -33,11 +35,13 @@ class RuleReason:
     limit: float | str | None
     message: str
     advice: str
+    decides: Decides = None
 
     def to_dict(self) -> dict[str, Any]:
         """The reason's JSON object; numbers rounded as for outcomes."""
         return {
             "code": self.code,
+            "decides": self.decides,
             "rule": self.rule,
             "level": self.level,
             "state": self.state,
@@ -48,8 +52,16 @@ class RuleReason:
         }
 
 
-def build_rule_reason(outcome: RuleOutcome, pack: RulePack, language: str = "en") -> RuleReason:
+def build_rule_reason(
+    outcome: RuleOutcome, pack: RulePack, language: str = "en", decides: Decides = None
+) -> RuleReason:
     """The reason for an outcome that is not "passed".
+
+    Args:
+        outcome: of a rule.
+        pack: the rule's.
+        language: of message and advice.
+        decides: the verdict that the outcome asks for.
 
     Raises:
         UsageError: there is no catalogue for ``language``.
@@ -81,6 +93,7 @@ def build_rule_reason(outcome: RuleOutcome, pack: RulePack, language: str = "en"
         outcome.limit,
         message,
         catalogue.say(f"{outcome.code}.advice", **words),
+        decides,
     )
 
 

@@ -14,12 +14,13 @@ from edge_runtime.contract import ATTRIBUTE_NAMES
 from edge_runtime.errors import UsageError
 from edge_runtime.gate.catalogue import load_catalogue
 from edge_runtime.gate.gate import Gate
+from edge_runtime.gate.reasons import MARKS
 from edge_runtime.gate.rules import RulePack
 from edge_runtime.printable import make_printable
 from edge_runtime.report.charts import Histogram, Scatter, build_histogram, build_scatter
 from edge_runtime.report.collection import CHUNK_PHOTOS, Collection
 from edge_runtime.report.embed import embed_json
-from edge_runtime.report.figures import DECISIONS, MARKS, Figures, ReasonFigures
+from edge_runtime.report.figures import DECISIONS, Figures, ReasonFigures
 from edge_runtime.report.words import WORDS
 
 __all__ = ["Page"]

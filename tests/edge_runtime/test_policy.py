@@ -84,6 +84,24 @@ def test_required_attributes_are_reviewed_at_best(build_score: BuildScore) -> No
     assert evaluate(build_score(90, noise=1), required).decision == "accept", "noise is not required"
 
 
+def test_what_decides_stands_first(build_score: BuildScore) -> None:
+    text = POLICY + "[attributes.exposure]\nminimum = 50\nreject_below = 20\n[attributes.color]\nminimum = 50\n"
+    policy = parse_policy(text.replace("minimum = 30", "minimum = 30\nrequired = true"), "shop.toml")
+    faults = {"sharpness": 40.0, "noise": 10.0, "exposure": 10.0, "color": 10.0}
+    expected: list[tuple[float, list[tuple[str, str | None]]]] = [
+        (90.0, [("exposure", "reject"), ("noise", "review"), ("sharpness", None), ("color", None)]),
+        (50.0, [("exposure", "reject"), ("sharpness", "review"), ("noise", "review"), ("color", "review")]),
+        (30.0, [(name, "reject") for name in faults]),
+    ]
+    for quality, reasons in expected:
+        verdict = evaluate(build_score(quality, **faults), policy)
+        assert verdict.decision == "reject"
+        assert [(reason.attribute, reason.to_dict()["decides"]) for reason in verdict.reasons] == reasons
+    for quality, decides in ((50.0, "review"), (30.0, "reject")):
+        (reason,) = evaluate(build_score(quality), policy).reasons
+        assert (reason.code, reason.to_dict()["decides"]) == ("low_quality", decides)
+
+
 def test_policies_go_to_other_processes() -> None:
     own = parse_policy("[quality]\naccept_from = 60\nreject_below = 40\n[weights]\nnoise = 1\n", "own")
     for policy in (load_policy(), own, Policy("plain", 60, 40, ())):
@@ -201,6 +219,8 @@ def test_json_of_a_judged_score(build_score: BuildScore) -> None:
     assert document["quality"] == 61.4
     assert document["category"] == {"label": "toys", "probability": 0.712}
     assert list(document["attributes"]) == list(ATTRIBUTE_NAMES)
-    assert list(document["reasons"][0]) == ["code", "attribute", "value", "limit", "message", "advice"]
+    assert list(document["reasons"][0]) == [
+        *("code", "decides", "attribute", "value", "limit", "message", "advice"),
+    ]
     assert document["timings_ms"] == {"decode": 9.12, "preprocess": 1.2, "inference": 2.2, "total": 12.6}
     assert "verdict" not in score.to_dict()
