@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from edge_runtime.best.duplicates import DEFAULT_MAX_DISTANCE, HASH_BITS, Hasher, compute_distances, load_hasher
 from edge_runtime.best.ranking import TIE_POINTS, RankedPhoto, Ranking, compare
 from edge_runtime.errors import InputError, UsageError
-from edge_runtime.gate.policy import Policy, evaluate, load_policy
+from edge_runtime.gate.policy import Policy, evaluate, get_judged_quality, load_policy
 from edge_runtime.gate.weights import compute_weighted_quality
 from edge_runtime.result import Attributes, Score, ScoreFailure, Verdict
 from edge_runtime.scorer import Photo, PhotoScorer, name_photo
@@ -125,7 +125,7 @@ def order_candidates(
     for index, candidate in enumerate(candidates):
         score = candidate.score
         weighted = compute_weighted_quality(score.attributes, policy.weights)
-        quality = weighted if policy.judged_by == "weighted" else score.quality
+        quality = get_judged_quality(score, policy)
         judged.append(_Judged(candidate, evaluate(score, policy), quality, weighted, index))
     judged.sort(key=_Judged.build_key)
     leaders: dict[int, tuple[_Judged, int]] = {}

@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import UsageError
 from edge_runtime.feedback.correction import VERDICTS, Correction
-from edge_runtime.gate.policy import Policy, evaluate
-from edge_runtime.gate.weights import compute_weighted_quality
+from edge_runtime.gate.policy import Policy, evaluate, get_judged_quality
 from edge_runtime.result import Decision
 
 __all__ = ["FEWEST", "FOLDS", "HeldOut", "Recalibration", "recalibrate"]
@@ -168,14 +167,12 @@ def _take_one_a_photo(corrections: Sequence[Correction]) -> list[Correction]:
 def _build_opinion(correction: Correction, policy: Policy) -> _Opinion:
     """The gate itself says what it decides at low, medium and high points: limits of attributes are in that."""
     score = correction.score
-    is_weighted = policy.judged_by == "weighted"
-    points = compute_weighted_quality(score.attributes, policy.weights) if is_weighted else score.quality
     limits = ((NEVER, NEVER), (NEVER, 0.0), (0.0, 0.0))
     low, medium, high = (
         evaluate(score, replace(policy, accept_from=accept_from, reject_below=reject_below)).decision
         for accept_from, reject_below in limits
     )
-    return _Opinion(points, correction.verdict, (low, medium, high))
+    return _Opinion(get_judged_quality(score, policy), correction.verdict, (low, medium, high))
 
 
 def _check_verdicts(opinions: Sequence[_Opinion]) -> None:
