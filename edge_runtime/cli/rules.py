@@ -13,6 +13,7 @@ from edge_runtime.cli.tables import Column, build_writer
 from edge_runtime.errors import PolicyError
 from edge_runtime.gate import Rule, RulePack, list_packs, load_pack
 from edge_runtime.gate.check_names import CHECKS
+from edge_runtime.gate.checks import format_limit
 from edge_runtime.printable import make_printable
 
 __all__ = ["add_command", "run_check", "run_list", "run_show"]
@@ -131,9 +132,11 @@ def _describe(rule: Rule, today: date) -> str:
     unit = CHECKS[rule.check].unit
     parts = [rule.check]
     if rule.minimum is not None:
-        parts.append(f"at least {rule.minimum:g} {unit}".rstrip())
+        parts.append(f"at least {format_limit(rule.minimum)} {unit}".rstrip())
     if rule.maximum is not None:
-        parts.append(f"{'and ' if rule.minimum is not None else ''}at most {rule.maximum:g} {unit}".rstrip())
+        parts.append(
+            f"{'and ' if rule.minimum is not None else ''}at most {format_limit(rule.maximum)} {unit}".rstrip()
+        )
     if rule.formats:
         parts.append(", ".join(rule.formats))
     if rule.check in ("border", "text", "watermark"):
