@@ -28,7 +28,7 @@ from edge_runtime.enhance.source import Source, read_source
 from edge_runtime.errors import InputError, UsageError
 from edge_runtime.formats import PhotoFormat
 from edge_runtime.gate.policy import Policy, evaluate, load_policy
-from edge_runtime.result import Score
+from edge_runtime.result import Score, Verdict
 from edge_runtime.scorer import Photo, PhotoScorer
 
 __all__ = ["DEFAULT_MIN_GAIN", "DEFAULT_MIN_SSIM", "enhance"]
@@ -116,7 +116,7 @@ def enhance(
     times = (read - started, searched - read, finished - searched, finished - started)
     result = FixResult(
         outcome="nothing_kept" if proposals else "nothing_to_do",
-        explanation=_explain(search, min_gain, refusal) if proposals else "nothing in the photo calls for a change",
+        explanation=_explain(search, min_gain, refusal) if proposals else _explain_idleness(verdict, allowed),
         before=before,
         before_verdict=verdict,
         timings=FixTimings(*(1e3 * seconds for seconds in times)),
@@ -217,6 +217,16 @@ def _build(
         compute_psnr_db(reference, written),
         notes,
     )
+
+
+def _explain_idleness(verdict: Verdict, allowed: Collection[str]) -> str:
+    """Why nothing was tried."""
+    is_cut = len(allowed) < len(OPERATION_NAMES)
+    if verdict.reasons:
+        about = ", ".join(reason.attribute.replace("_", " ") for reason in verdict.reasons)
+        which = "none of the operations that are allowed" if is_cut else "no operation"
+        return f"{which} can help with what the photo is marked down for ({about}); the advice says what to do"
+    return f"nothing in the photo calls for {'the operations that are allowed' if is_cut else 'a change'}"
 
 
 def _explain(search: Search, min_gain: float, refusal: str) -> str:

@@ -163,6 +163,21 @@ def test_only_what_is_allowed(light_scorer: Any, dark_pixels: Pixels, encode: En
     assert enhance(encode(dark_pixels), light_scorer, operations=["crop"]).outcome == "nothing_to_do"
 
 
+def test_why_nothing_was_tried(make_scorer: Any) -> None:
+    good = make_scorer(lambda pixels: (90.0, {}))
+    blurred = make_scorer(lambda pixels: (30.0, {"sharpness": 5.0}))
+    dark = make_scorer(lambda pixels: (30.0, {"exposure": 5.0}))
+    white = np.full((200, 200, 3), 255, np.uint8)
+    only = {"operations": ["crop"]}
+    assert enhance(white, good).explanation == "nothing in the photo calls for a change"
+    text = enhance(white, good, **only).explanation
+    assert text == "nothing in the photo calls for the operations that are allowed"
+    text = enhance(white, blurred).explanation
+    assert text.startswith("no operation can help with what the photo is marked down for (sharpness)")
+    text = enhance(white, dark, **only).explanation
+    assert text.startswith("none of the operations that are allowed can help") and "(exposure)" in text
+
+
 def test_a_crop_is_compared_with_the_original_cropped_alike(make_scorer: Any, encode: Encode) -> None:
     pixels = np.full((900, 1200, 3), 255, np.uint8)
     pixels[350:550, 450:750] = (90, 40, 40)
