@@ -162,11 +162,14 @@ def test_too_few(build_correction: BuildCorrection, policy: Policy) -> None:
         recalibrate(corrections, policy, min_count=9)
 
 
-def test_corrections_that_contradict_each_other(build_correction: BuildCorrection, policy: Policy) -> None:
+def test_the_latest_verdict_on_a_photo_counts(build_correction: BuildCorrection, policy: Policy) -> None:
     corrections = say(build_correction, 75.0, 30.0)
-    corrections += [build_correction(98, 50.0, "accept", "p"), build_correction(99, 50.0, "reject", "p")]
-    with pytest.raises(UsageError, match=r"contradict each other: accept \(98\), reject \(99\)"):
-        recalibrate(corrections, policy)
+    changed = [build_correction(97 + place, 50.0, verdict, "p") for place, verdict in enumerate(("accept", "review"))]
+    result = recalibrate([changed[0], *corrections, changed[1], changed[1]], policy)
+    expected = recalibrate([*corrections, changed[1]], policy)
+    assert (result.photos, result.superseded, expected.superseded) == (61, 1, 0)
+    assert result.policy == expected.policy
+    assert result.to_dict()["superseded"] == 1
 
 
 def test_verdicts_that_contradict_the_score(build_correction: BuildCorrection, policy: Policy) -> None:
