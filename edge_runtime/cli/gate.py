@@ -38,7 +38,10 @@ GATE_COLUMNS = (
     Column("rules", "rules_passed", 5, lambda record: _count_passed(record)),
     Column("ms", "total_ms", 7, lambda record: record["timings_ms"]["total"], ".1f"),
     Column("", "reasons", 0, lambda record: " ".join(reason["code"] for reason in record["reasons"])),
-    Column("", "advice", 0, lambda record: " ".join(reason["advice"] for reason in record["reasons"])),
+    Column("", "rejected_by", 0, lambda record: _name_reasons(record, "reject")),
+    Column("", "review_by", 0, lambda record: _name_reasons(record, "review")),
+    Column("", "advised_by", 0, lambda record: _name_reasons(record, None)),
+    Column("", "advice", 0, lambda record: " ".join(dict.fromkeys(reason["advice"] for reason in record["reasons"]))),
     Column("", "policy", 0, lambda record: record["policy"]),
     _BY_KEY["error_type"],
     _BY_KEY["error_message"],
@@ -117,6 +120,12 @@ def _count_passed(record: Mapping[str, Any]) -> str:
     """ "5/8": rules passed of those that apply; empty without rules."""
     outcomes = record["rules"]
     return f"{sum(outcome['state'] == 'passed' for outcome in outcomes)}/{len(outcomes)}" if outcomes else ""
+
+
+def _name_reasons(record: Mapping[str, Any], decides: str | None) -> str:
+    """Those that decide so, each with what it is about: "amazon/background:background_not_white; exposure:..."."""
+    reasons = (reason for reason in record["reasons"] if reason["decides"] == decides)
+    return "; ".join(f"{reason.get('rule') or reason['attribute']}:{reason['code']}" for reason in reasons)
 
 
 def _print_reasons(record: Mapping[str, Any], language: str) -> None:

@@ -84,7 +84,20 @@ def test_csv(run_command: Run, folder: Path, policy: Path) -> None:
     assert rows[0]["rules_passed"] == "4/4"
     assert rows[1]["reasons"] == "longest_side_too_long"
     assert "Save a copy scaled down" in rows[1]["advice"]
+    assert rows[1]["rejected_by"] == "shopify/size:longest_side_too_long"
+    assert rows[1]["review_by"] == ""
     assert rows[2]["error_type"] == "DecodeError"
+
+
+def test_csv_says_which_rule_decides_what(run_command: Run, examples_dir: Path) -> None:
+    result = run_command("gate", examples_dir / "coffee-dark.jpg", "--rules", "amazon", "--format", "csv")
+    (row,) = csv.DictReader(io.StringIO(result.stdout))
+    assert row["rejected_by"] == "amazon/background:background_not_white"
+    assert row["review_by"].split("; ")[1:] == [
+        *("amazon/text:not_checked_no_detector", "amazon/watermark:not_checked_no_detector"),
+    ]
+    assert row["advised_by"].split("; ") == ["exposure:bad_exposure", "amazon/zoom:longest_side_too_short"]
+    assert row["advice"].count("nothing may be written, stamped or drawn") == 1
 
 
 def test_without_rules_it_is_the_policy(run_command: Run, folder: Path, tmp_path: Path) -> None:
