@@ -86,7 +86,7 @@ class Gate:
         self,
         scorer: PhotoScorer,
         policy: Policy | str | Path | None = None,
-        rules: RulePack | str | Path | Sequence[RulePack | str | Path] = (),
+        rules: RulePack | str | Path | Sequence[RulePack | str | Path] | None = (),
         *,
         language: str = "en",
         detectors: Mapping[str, OverlayDetector] = MappingProxyType({}),
@@ -97,7 +97,7 @@ class Gate:
         Args:
             scorer: scores the photos; it stays its owner's to close.
             policy: a policy, or its file; None: the default policy.
-            rules: packs, their files, or names as "ebay"; one alone need not be in a list.
+            rules: packs, their files, or names as "ebay"; one alone need not be in a list. None: no rules.
             language: of messages and advice: "en" or "zh".
             detectors: for the checks "text" and "watermark", by these names; without one they are "not checked".
             today: the day that decides which rules apply; None: the day of each call.
@@ -112,7 +112,7 @@ class Gate:
                 raise UsageError(f"no detector can be given for {name!r}; {find_near(name, OVERLAY_CHECKS)}")
         self._scorer = scorer
         self.policy = policy if isinstance(policy, Policy) else load_policy(policy)
-        packs = [rules] if isinstance(rules, (RulePack, str, Path)) else rules
+        packs = [rules] if isinstance(rules, (RulePack, str, Path)) else rules or ()
         self.packs = tuple(pack if isinstance(pack, RulePack) else load_pack(pack) for pack in packs)
         names = [pack.name for pack in self.packs]
         if len(set(names)) != len(names):

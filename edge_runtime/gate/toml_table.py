@@ -153,6 +153,8 @@ def read_toml_file(path: str | Path, what: str) -> str:
     Raises:
         PolicyError: it cannot be read.
     """
+    if not str(path):
+        raise PolicyError(f"the {what}'s path is empty; pass a TOML file, or nothing at all")
     try:
         # Windows' Notepad puts a byte order mark in front of UTF-8, which TOML does not know.
         return Path(path).read_text(encoding="utf-8-sig")

@@ -237,7 +237,10 @@ def test_wrong_use(scorer: PhotoScorer) -> None:
         Gate(scorer, rules=["aliexpress"])
     with pytest.raises(PolicyError, match="cannot read the policy"):
         Gate(scorer, "none.toml")
+    with pytest.raises(PolicyError, match="the policy's path is empty"):
+        Gate(scorer, "")
     assert isinstance(Gate(scorer).policy, Policy)
+    assert Gate(scorer, rules=None).packs == ()
 
 
 def test_every_failing_rule_has_words(scorer: PhotoScorer, tmp_path: Path, draw_photo: DrawPhoto) -> None:
