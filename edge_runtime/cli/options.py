@@ -14,6 +14,7 @@ from edge_runtime.paths import exists_as_folder
 
 __all__ = [
     "add_jobs_option",
+    "add_language_option",
     "add_photo_options",
     "add_rule_options",
     "load_detectors",
@@ -47,6 +48,16 @@ def add_jobs_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_language_option(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--language``."""
+    parser.add_argument(
+        "--language",
+        choices=LANGUAGES,
+        default="en",
+        help="of messages, advice and the table's own words (default: %(default)s)",
+    )
+
+
 def add_rule_options(parser: argparse.ArgumentParser) -> None:
     """Adds ``--rules``, ``--language`` and ``--detect-text``, for commands that judge as the gate does."""
     parser.add_argument(
@@ -56,9 +67,7 @@ def add_rule_options(parser: argparse.ArgumentParser) -> None:
         metavar="PACK",
         help=f"a marketplace's rules, {', '.join(list_packs())}, or a TOML file; may be given several times",
     )
-    parser.add_argument(
-        "--language", choices=LANGUAGES, default="en", help="of messages and advice (default: %(default)s)"
-    )
+    add_language_option(parser)
     parser.add_argument(
         "--detect-text",
         action="store_true",

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from edge_runtime.cli.wrapping import display_width
 from edge_runtime.gate import list_packs
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -98,6 +99,19 @@ def test_csv_says_which_rule_decides_what(run_command: Run, examples_dir: Path) 
     ]
     assert row["advised_by"].split("; ") == ["exposure:bad_exposure", "amazon/zoom:longest_side_too_short"]
     assert row["advice"].count("nothing may be written, stamped or drawn") == 1
+
+
+def test_a_chinese_table(run_command: Run, examples_dir: Path) -> None:
+    result = run_command("gate", examples_dir / "coffee-dark.jpg", "--rules", "amazon", "--language", "zh")
+    heading, row, *lines = result.stdout.splitlines()
+    assert heading.split()[:4] == ["照片", "结论", "质量", "加权"]
+    assert row.split()[1] == "不通过"
+    assert display_width(heading[: heading.index("质量") + 2]) == display_width(row[: row.index(row.split()[2]) + 4])
+    assert any(line.startswith("    评分    曝光: 照片太暗") for line in lines)
+    assert max(map(display_width, lines)) <= 118
+    assert sum(display_width(line) > 105 for line in lines) >= 3, "lines are full, though there are no spaces"
+    assert not any(line.strip()[0] in "，。；：" for line in lines)
+    assert "不通过 1 张，失败 0 张（策略 default，Amazon 规则（" in result.stderr
 
 
 def test_without_rules_it_is_the_policy(run_command: Run, folder: Path, tmp_path: Path) -> None:
