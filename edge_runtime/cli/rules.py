@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from datetime import date
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, timedelta
 from typing import Any
 
 from edge_runtime.cli.tables import Column, build_writer
@@ -69,7 +69,7 @@ def run_check(options: argparse.Namespace) -> int:
     Returns:
         0, or 1 if one cannot be used.
     """
-    return _print_packs(options.packs, options.format)
+    return _print_packs(options.packs, options.format, _load_past_pack)
 
 
 def run_show(options: argparse.Namespace) -> int:
@@ -90,12 +90,26 @@ def run_show(options: argparse.Namespace) -> int:
     return 0
 
 
-def _print_packs(names: Sequence[str], form: str) -> int:
+def _load_past_pack(name: str) -> RulePack:
+    """A pack whose date has come; it may be tomorrow's, which begins earlier in other parts of the world.
+
+    Raises:
+        PolicyError: it has not, or the pack cannot be used.
+    """
+    pack = load_pack(name)
+    if pack.as_of > date.today() + timedelta(days=1):
+        raise PolicyError(
+            f"{name}: as_of is {pack.as_of}, in the future; write the day on which the rules were last looked up"
+        )
+    return pack
+
+
+def _print_packs(names: Sequence[str], form: str, load: Callable[[str], RulePack] = load_pack) -> int:
     writer = build_writer(form, sys.stdout, PACK_COLUMNS, names)
     failed = 0
     for name in names:
         try:
-            record = _summarize(name, load_pack(name))
+            record = _summarize(name, load(name))
         except PolicyError as error:
             failed += 1
             record = {"pack": name, "path": name, "error": {"type": type(error).__name__, "message": str(error)}}

@@ -229,6 +229,7 @@ def _fit(opinions: Sequence[_Opinion], policy: Policy) -> tuple[float, float]:
     """
     steps = np.arange(0.0, 100.0 + STEP_POINTS, STEP_POINTS)
     grid = np.unique(np.concatenate([steps, [policy.accept_from, policy.reject_below]]))
+    grid = grid[(grid == 0.0) | (grid >= 1.0)]  # a policy with a limit between them would be taken for one of 0 to 1
     points = np.array([opinion.points for opinion in opinions])
     costs = np.array([[_cost(decision, opinion.verdict) for decision in opinion.decisions] for opinion in opinions])
     # Total cost of the photos under each limit, in each of the three zones: (limits, 3).

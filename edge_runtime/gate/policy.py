@@ -184,7 +184,11 @@ def get_judged_quality(score: Score, policy: Policy) -> float:
 
 
 def _read_points(table: TomlTable, key: str) -> float:
-    return table.number(key, 0, 100, "points")
+    points = table.number(key, 0, 100, "points")
+    # Nobody wants a limit of half a point; of another scale it would accept all photos, or none.
+    if 0 < points < 1:
+        raise table.fault(f"{key} is {points:g}: points run from 0 to 100, not to 1; did you mean {100 * points:g}?")
+    return points
 
 
 def _read_limit(table: TomlTable) -> AttributeLimit:
@@ -219,4 +223,8 @@ def _read_weights(table: TomlTable) -> Mapping[str, float]:
 
 
 def _read_words(table: TomlTable) -> OwnWords:
-    return OwnWords(table.optional_text("message"), table.optional_text("advice"))
+    words = OwnWords(table.optional_text("message"), table.optional_text("advice"))
+    for key, text in (("message", words.message), ("advice", words.advice)):
+        if text is not None and not text.strip():
+            raise table.fault(f"{key} is empty; write a sentence, or leave the key out for the usual one")
+    return words

@@ -200,6 +200,8 @@ def test_a_pack_of_ones_own(run_command: Run, folder: Path, policy: Path, tmp_pa
     result = run_command("gate", folder / "a.jpg", "--policy", policy, "--rules", own)
     assert result.returncode == 3
     assert "width divided by height is 5.1, Own requires at most 2." in " ".join(result.stdout.split())
+    own.write_text(lines.replace("2026-11-20", "2126-11-20") + rule, encoding="utf-8")
+    assert "as_of is 2126-11-20, in the future" in run_command("rules", "check", own).stdout
     own.write_text(lines + rule.replace("maximum", "maximun"), encoding="utf-8")
     result = run_command("rules", "check", "ebay", own, "--format", "jsonl")
     fine, faulty = map(json.loads, result.stdout.splitlines())
