@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from edge_runtime.cli.inputs import expand_paths
+from edge_runtime.cli.inputs import PhotoPaths, expand_paths
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import Column, build_writer
 from edge_runtime.cli.work import work_through
@@ -64,7 +64,7 @@ def add_command(commands: Any) -> None:
     )
     words = parser.add_subparsers(dest="word", required=True, metavar="add|list|remove|export|recalibrate")
     add = _add_word(words, "add", "say what you think of photos", run_add, is_model_needed=True)
-    add.add_argument("paths", nargs="+", metavar="PATH", help="a photo, or a folder of photos")
+    add.add_argument("paths", nargs="+", action=PhotoPaths, metavar="PATH", help="a photo, or a folder of photos")
     add.add_argument("--verdict", required=True, choices=VERDICTS, help="yours")
     add.add_argument("--quality", type=float, metavar="POINTS", help="yours, 0 to 100, if you want to give one")
     add.add_argument("--note", default="", metavar="TEXT", help=f"free text, up to {LONGEST_TEXT:,} characters")

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from edge_runtime.cli.inputs import PhotoPaths
 from edge_runtime.gate import list_packs
 from edge_runtime.gate.catalogue import LANGUAGES
 from edge_runtime.gate.overlay import OverlayDetector
@@ -25,7 +26,7 @@ __all__ = [
 
 def add_photo_options(parser: argparse.ArgumentParser, *, has_format: bool = True) -> None:
     """Adds ``paths``, ``--model``, ``--threads``, ``--policy``, ``--recursive`` and, if it prints, ``--format``."""
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="a photo, or a folder of photos")
+    parser.add_argument("paths", nargs="+", action=PhotoPaths, metavar="PATH", help="a photo, or a folder of photos")
     parser.add_argument(
         "--model",
         default=DEFAULT_MODEL,
