@@ -29,6 +29,7 @@ from edge_runtime.scorer import PhotoScorer
 __all__ = ["add_command", "run_report"]
 
 USUAL_HEAT_MAPS = 12
+PAGE_SUFFIXES = (".html", ".htm")
 DATA_FORMATS = {".jsonl": "jsonl", ".csv": "csv"}
 
 
@@ -76,6 +77,10 @@ def run_report(options: argparse.Namespace) -> int:
     Raises:
         ModelError, PolicyError, RuntimeUnavailableError, UsageError: no page can be made at all.
     """
+    if options.output.suffix.lower() not in PAGE_SUFFIXES:
+        raise UsageError(
+            f"--output {options.output}: a report is an HTML page in a file of its own; end the name in .html"
+        )
     data = _open_data(options)
     with quiet_native_log():
         model = find_model(options.model)
