@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -219,6 +220,17 @@ def test_a_policy_survives_its_file(text: str, tmp_path: Path) -> None:
 
 def test_the_default_policy_survives_its_file(policy: Policy) -> None:
     assert parse_policy(format_policy(policy), "default") == policy
+
+
+def test_the_latest_verdict_counts_though_its_photo_is_gone(build_correction: BuildCorrection, tmp_path: Path) -> None:
+    def fail() -> PhotoScorer:
+        raise AssertionError("nothing is to be scored")
+
+    first, other, last = (build_correction(number, 50.0 + number, "accept", "p") for number in (1, 2, 3))
+    first, last = (replace(c, score=replace(c.score, model=ModelInfo("a", "1", "0" * 64, "x"))) for c in (first, last))
+    usable, lost = score_again([first, other, last], tmp_path, other.score.model.sha256, fail)
+    assert ([correction.id for correction in usable], lost) == ([1, 2, 3], [])
+    assert {correction.score for correction in usable} == {other.score}
 
 
 def test_scores_of_another_model_are_made_again(
