@@ -10,6 +10,7 @@ the weighted attributes, and then the number of pixels, decide only between phot
 from __future__ import annotations
 
 import filecmp
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,8 @@ from numpy.typing import NDArray
 from edge_runtime.best.duplicates import DEFAULT_MAX_DISTANCE, HASH_BITS, Hasher, compute_distances, load_hasher
 from edge_runtime.best.ranking import TIE_POINTS, RankedPhoto, Ranking, compare
 from edge_runtime.errors import InputError, UsageError
-from edge_runtime.gate.policy import Policy, evaluate, load_policy
+from edge_runtime.gate.catalogue import load_catalogue
+from edge_runtime.gate.policy import Policy, evaluate, get_judged_quality, load_policy
 from edge_runtime.gate.weights import compute_weighted_quality
 from edge_runtime.result import Attributes, Score, ScoreFailure, Verdict
 from edge_runtime.scorer import Photo, PhotoScorer, name_photo
@@ -71,6 +73,7 @@ def rank(
     policy: Policy | str | Path | None = None,
     max_distance: int | None = DEFAULT_MAX_DISTANCE,
     color_order: str = "rgb",
+    language: str = "en",
 ) -> Ranking:
     """Ranks photos and names the best.
 
@@ -80,15 +83,20 @@ def rank(
         policy: gives the verdicts, and says which quality counts; None: the default policy.
         max_distance: photos whose hashes differ by so many bits (0-64) are near-duplicates; None: do not look for any.
         color_order: of frames: "rgb" or "bgr".
+        language: of the reasons' messages and advice: "en" or "zh".
 
     Returns:
         The ranking. Photos that cannot be scored stand in its ``failures``; all others take part.
 
     Raises:
-        UsageError: ``max_distance`` is impossible, imagehash is not installed, or the scorer is closed.
+        UsageError: ``photos`` is a single path, ``max_distance`` is impossible, the language is unknown, imagehash is
+            not installed, or the scorer is closed.
         PolicyError: the policy cannot be used.
     """
+    if isinstance(photos, (str, bytes, os.PathLike)):  # whose letters would be taken for photos
+        raise UsageError("one photo alone, or a folder, cannot be ranked; pass a list of photos")
     judge = policy if isinstance(policy, Policy) else load_policy(policy)
+    load_catalogue(language)
     if max_distance is not None and not 0 <= max_distance <= HASH_BITS:
         raise UsageError(f"a distance of {max_distance} bits is not possible; pass 0 to {HASH_BITS}, or None")
     hasher = None if max_distance is None else load_hasher()
@@ -103,7 +111,7 @@ def rank(
             candidates.append(_score(photo, name, scorer, hasher, color_order))
         except InputError as error:
             failures.append(ScoreFailure(name, error))
-    return order_candidates(candidates, judge, max_distance=max_distance, failures=failures)
+    return order_candidates(candidates, judge, max_distance=max_distance, failures=failures, language=language)
 
 
 def order_candidates(
@@ -112,6 +120,7 @@ def order_candidates(
     *,
     max_distance: int | None = None,
     failures: Sequence[ScoreFailure] = (),
+    language: str = "en",
 ) -> Ranking:
     """Ranks photos that were scored already.
 
@@ -120,13 +129,14 @@ def order_candidates(
         policy: gives the verdicts, and says which quality counts.
         max_distance: see :func:`rank`.
         failures: to stand in the ranking.
+        language: of the reasons' messages and advice: "en" or "zh".
     """
     judged = []
     for index, candidate in enumerate(candidates):
         score = candidate.score
         weighted = compute_weighted_quality(score.attributes, policy.weights)
-        quality = weighted if policy.judged_by == "weighted" else score.quality
-        judged.append(_Judged(candidate, evaluate(score, policy), quality, weighted, index))
+        quality = get_judged_quality(score, policy)
+        judged.append(_Judged(candidate, evaluate(score, policy, language), quality, weighted, index))
     judged.sort(key=_Judged.build_key)
     leaders: dict[int, tuple[_Judged, int]] = {}
     if max_distance is not None:

@@ -20,9 +20,8 @@ from edge_runtime.camera.scoring import FrameResult
 from edge_runtime.camera.sources import Interruption
 from edge_runtime.camera.view import make_camera_view, to_rgb
 from edge_runtime.contract import ViewSpec
-from edge_runtime.gate.policy import Policy, evaluate
-from edge_runtime.gate.weights import compute_weighted_quality
-from edge_runtime.result import Score, Verdict
+from edge_runtime.gate.policy import Policy, evaluate, get_judged_quality
+from edge_runtime.result import Verdict
 
 __all__ = ["Screen", "Viewfinder", "choose_advice", "get_judged_quality", "make_preview"]
 
@@ -116,13 +115,6 @@ def choose_advice(verdict: Verdict) -> str | None:
     if not verdict.reasons:
         return None
     return max(verdict.reasons, key=lambda reason: reason.limit - reason.value).advice
-
-
-def get_judged_quality(score: Score, policy: Policy) -> float:
-    """The quality that the policy looks at, in points."""
-    if policy.judged_by == "weighted":
-        return compute_weighted_quality(score.attributes, policy.weights)
-    return score.quality
 
 
 def make_preview(frame: Frame, largest_px: tuple[int, int] = LARGEST_PX) -> NDArray[np.uint8]:

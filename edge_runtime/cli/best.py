@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-import textwrap
 from typing import Any
 
 from edge_runtime.best import DEFAULT_MAX_DISTANCE, RankedPhoto, Ranking, rank
 from edge_runtime.cli.inputs import expand_paths
-from edge_runtime.cli.options import add_photo_options
+from edge_runtime.cli.options import add_language_option, add_photo_options
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import SCORE_COLUMNS, Column, build_writer
+from edge_runtime.cli.words import say
+from edge_runtime.cli.wrapping import fill
 from edge_runtime.gate.policy import load_policy
 from edge_runtime.interpreter import quiet_native_log
 from edge_runtime.models import find_model
@@ -20,8 +21,6 @@ from edge_runtime.result import ScoreFailure
 from edge_runtime.scorer import PhotoScorer
 
 __all__ = ["add_command", "run_best"]
-
-LINE_WIDTH = 118
 
 _BY_KEY = {column.key: column for column in SCORE_COLUMNS}
 BEST_COLUMNS = (
@@ -53,6 +52,7 @@ def add_command(commands: Any) -> None:
         epilog="Exit codes: 0 all fine, 1 some inputs failed, 2 wrong usage, or no usable model, policy, interpreter.",
     )
     add_photo_options(parser)
+    add_language_option(parser)
     parser.add_argument(
         "--top", type=_positive, metavar="N", help="only the N best that are no near-duplicates of a better one"
     )
@@ -89,9 +89,10 @@ def run_best(options: argparse.Namespace) -> int:
             scorer,
             policy=policy,
             max_distance=None if options.no_duplicates else options.max_distance,
+            language=options.language,
         )
     shown = ranking.photos if options.top is None else ranking.distinct[: options.top]
-    _print(ranking, shown, options.format)
+    _print(ranking, shown, options.format, options.language)
     return 1 if ranking.failures else 0
 
 
@@ -101,10 +102,10 @@ def _advance(inputs: list[str | ScoreFailure], progress: ProgressBar) -> Any:
         progress.advance()
 
 
-def _print(ranking: Ranking, shown: tuple[RankedPhoto, ...], form: str) -> None:
+def _print(ranking: Ranking, shown: tuple[RankedPhoto, ...], form: str, language: str) -> None:
     names = [photo.name for photo in shown] + [failure.path for failure in ranking.failures]
     columns = [column for column in BEST_COLUMNS if column.key or form == "table"]
-    writer = build_writer(form, sys.stdout, columns, names)
+    writer = build_writer(form, sys.stdout, columns, names, language)
     for photo in shown:
         record = photo.to_dict()
         if photo.rank == 1:
@@ -114,13 +115,11 @@ def _print(ranking: Ranking, shown: tuple[RankedPhoto, ...], form: str) -> None:
         writer.write(failure.to_dict())
     writer.close()
     if form == "table":
-        text = blank_unprintable(ranking.explain())
-        print(textwrap.fill(text, LINE_WIDTH, break_long_words=False, break_on_hyphens=False), flush=True)
-        copies = len(ranking.photos) - len(ranking.distinct)
-        parts = [f"{len(ranking.photos)} ranked"]
-        if ranking.max_distance is not None:
-            parts.append(f"{copies} near-duplicates")
-        print(f"{', '.join(parts)}, {len(ranking.failures)} failed (policy {ranking.policy})", file=sys.stderr)
+        print(fill(blank_unprintable(ranking.explain())), flush=True)
+        ranked = len(ranking.photos)
+        counts = {"ranked": ranked, "copies": ranked - len(ranking.distinct), "failed": len(ranking.failures)}
+        summary = say(language, "best" if ranking.max_distance is None else "best_of_views", **counts)
+        print(say(language, "policy", summary=summary, policy=ranking.policy, packs=""), file=sys.stderr)
 
 
 def _describe(record: Any) -> str:

@@ -6,17 +6,21 @@ import argparse
 import math
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from edge_runtime.cli.inputs import expand_paths
-from edge_runtime.cli.options import add_photo_options, writes_to_folder
+from edge_runtime.cli.options import add_language_option, add_photo_options, writes_to_folder
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import Column, build_writer
+from edge_runtime.cli.words import say
 from edge_runtime.cli.work import work_through
 from edge_runtime.contract import ATTRIBUTE_NAMES, ViewSpec
 from edge_runtime.decode import decode_photo
+from edge_runtime.errors import UsageError
 from edge_runtime.explain import DEFAULT_BUDGET_MS, Explainer
+from edge_runtime.explain.explanation import suggest_budget_ms
 from edge_runtime.explain.output import plan_outputs, write_picture
 from edge_runtime.gate.policy import load_policy
 from edge_runtime.interpreter import quiet_native_log
@@ -55,6 +59,7 @@ def add_command(commands: Any) -> None:
         epilog="Exit codes: 0 all fine, 1 some inputs failed, 2 wrong usage, or no usable model, policy, interpreter.",
     )
     add_photo_options(parser)
+    add_language_option(parser)
     parser.add_argument(
         "-o",
         "--output",
@@ -77,9 +82,7 @@ def add_command(commands: Any) -> None:
         "(default: %(default)g)",
     )
     parser.add_argument("--grid", type=int, metavar="N", help="rows and columns of the heat map (default: the finest)")
-    parser.add_argument(
-        "--json", dest="format", action="store_const", const="jsonl", help="one JSON line a photo: --format jsonl"
-    )
+    parser.add_argument("--json", action="store_true", help="one JSON line a photo: --format jsonl")
     parser.add_argument("--force", action="store_true", help="overwrite pictures that exist, but none of these photos")
     parser.set_defaults(run=run_explain)
 
@@ -94,6 +97,9 @@ def run_explain(options: argparse.Namespace) -> int:
         ModelError, PolicyError, RuntimeUnavailableError, UsageError: nothing can be explained at all, or a picture
             cannot be written.
     """
+    if options.json and options.format == "csv":
+        raise UsageError("--json and --format csv contradict each other; pass one of them")
+    form = "jsonl" if options.json else options.format
     policy = load_policy(options.policy)
     inputs = list(expand_paths(options.paths, is_recursive=options.recursive))
     photos = [entry for entry in inputs if isinstance(entry, str)]
@@ -106,18 +112,20 @@ def run_explain(options: argparse.Namespace) -> int:
     with quiet_native_log():
         explainer = Explainer.from_file(options.model, options.threads)
     names = [entry.path if isinstance(entry, ScoreFailure) else entry for entry in inputs]
-    writer = build_writer(options.format, sys.stdout, EXPLAIN_COLUMNS, names)
+    # The table alone says it in words; its column has no key.
+    columns = [*EXPLAIN_COLUMNS, Column("note", "", 4, partial(_say_note, options.language))]
+    writer = build_writer(form, sys.stdout, columns, names, options.language)
 
-    drawn: set[Path] = set()  # a photo may be named twice
+    drawn: set[Path] = set()  # a photo may be named twice; once is enough
 
     def explain(photo: str) -> dict[str, Any]:
         explanation = explainer.explain(
             photo, options.attribute, policy=policy, budget_ms=options.budget_ms, grid=options.grid
         )
         output = outputs.get(photo)
-        if output is not None:
+        if output is not None and output not in drawn:
             picture = explanation.render(decode_photo(photo, DRAWN_VIEW).image)
-            write_picture(picture, output, force=options.force or output in drawn)
+            write_picture(picture, output, force=options.force)
             drawn.add(output)
         return {**explanation.to_dict(), "output": None if output is None else str(output)}
 
@@ -129,9 +137,11 @@ def run_explain(options: argparse.Namespace) -> int:
             writer.write(record)
             progress.advance()
     writer.close()
-    if options.format == "table":
-        written = f", pictures in {options.output}" if outputs and failed < len(inputs) else ""
-        print(f"{len(inputs) - failed} explained, {failed} failed{written}", file=sys.stderr)
+    if form == "table":
+        text = say(options.language, "explain", explained=len(inputs) - failed, failed=failed)
+        if outputs and failed < len(inputs):
+            text += say(options.language, "pictures", path=options.output)
+        print(text, file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -139,6 +149,11 @@ def _say_looks(record: Mapping[str, Any]) -> str:
     """What the hottest place looks like, or "-" where no place stands out."""
     faults = record["faults"]
     return str(faults[0]["name"]) if record["stands_out"] and faults else "-"
+
+
+def _say_note(language: str, record: Mapping[str, Any]) -> str:
+    """Whether the time was up before the work was done."""
+    return "" if record["is_complete"] else say(language, "unfinished", ms=suggest_budget_ms(record["ms"]))
 
 
 def _say_place(box: Mapping[str, Any]) -> str:

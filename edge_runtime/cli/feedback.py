@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from edge_runtime.cli.inputs import expand_paths
+from edge_runtime.cli.inputs import PhotoPaths, expand_paths
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import Column, build_writer
 from edge_runtime.cli.work import work_through
@@ -64,7 +64,7 @@ def add_command(commands: Any) -> None:
     )
     words = parser.add_subparsers(dest="word", required=True, metavar="add|list|remove|export|recalibrate")
     add = _add_word(words, "add", "say what you think of photos", run_add, is_model_needed=True)
-    add.add_argument("paths", nargs="+", metavar="PATH", help="a photo, or a folder of photos")
+    add.add_argument("paths", nargs="+", action=PhotoPaths, metavar="PATH", help="a photo, or a folder of photos")
     add.add_argument("--verdict", required=True, choices=VERDICTS, help="yours")
     add.add_argument("--quality", type=float, metavar="POINTS", help="yours, 0 to 100, if you want to give one")
     add.add_argument("--note", default="", metavar="TEXT", help=f"free text, up to {LONGEST_TEXT:,} characters")
@@ -159,16 +159,18 @@ def run_list(options: argparse.Namespace) -> int:
 
 
 def run_remove(options: argparse.Namespace) -> int:
-    """Removes corrections, one by one.
+    """Removes corrections, one by one, if there are all of them.
 
     Returns:
         0.
 
     Raises:
-        UsageError: there is none of that id; those before it are removed.
+        UsageError: there is none of one of the ids: then all stay; or the store cannot be written.
     """
     with FeedbackStore(options.store, must_exist=True) as store:
-        for number in options.ids:
+        numbers = dict.fromkeys(options.ids)
+        store.check_ids(numbers)
+        for number in numbers:
             store.remove(number)
             print(f"removed {number}")
     return 0
@@ -203,9 +205,10 @@ def run_recalibrate(options: argparse.Namespace) -> int:
     policy = load_policy(options.policy)
     path = find_model(options.model)
     with FeedbackStore(options.store, must_exist=True) as store, quiet_native_log():
-        store.originals().check(options.output, force=options.force, makes_folder=False)
+        corrections = store.corrections()
+        store.originals(corrections).check(options.output, force=options.force, makes_folder=False)
         sha256 = unpack_model(path)[1].tflite_sha256
-        usable, lost = score_again(store.corrections(), store.photos, sha256, lambda: PhotoScorer.from_file(path))
+        usable, lost = score_again(corrections, store.photos, sha256, lambda: PhotoScorer.from_file(path))
     for correction in lost:
         print(
             f"left out: correction {correction.id}: scored by another model, and its photo is gone or was changed: "
@@ -239,6 +242,9 @@ def _add_one(store: FeedbackStore, scorer: PhotoScorer, path: str, options: argp
 def _summarize(result: Recalibration) -> list[str]:
     old, new = result.old, result.policy
     lines = []
+    if result.superseded:
+        which = "1 correction does" if result.superseded == 1 else f"{result.superseded} corrections do"
+        lines.append(f"{which} not count: the latest verdict on the photo is another")
     # Of limits that are not used, their figures are told all the same: they say why.
     second = "fitted, not used" if result.is_kept else "after"
     if result.is_kept:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from edge_runtime.cli.inputs import expand_paths
-from edge_runtime.cli.options import add_photo_options, writes_to_folder
+from edge_runtime.cli.options import add_language_option, add_photo_options, writes_to_folder
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import Column, build_writer
+from edge_runtime.cli.words import say
 from edge_runtime.cli.work import work_through
+from edge_runtime.cli.wrapping import fill
 from edge_runtime.contract import ATTRIBUTE_NAMES
 from edge_runtime.enhance import DEFAULT_MIN_GAIN, DEFAULT_MIN_SSIM, OPERATION_NAMES, FixResult, enhance
 from edge_runtime.enhance.libraries import load_cv2, load_metrics
@@ -30,8 +31,6 @@ from edge_runtime.result import ScoreFailure
 from edge_runtime.scorer import PhotoScorer
 
 __all__ = ["add_command", "run_fix"]
-
-LINE_WIDTH = 118
 
 
 def _before_and_after(heading: str, key: str, width: int, read: Any, form: str = "") -> tuple[Column, Column, Column]:
@@ -85,6 +84,7 @@ def add_command(commands: Any) -> None:
         "usable model, policy, interpreter, OpenCV, scikit-image.",
     )
     add_photo_options(parser)
+    add_language_option(parser)
     parser.add_argument(
         "-o", "--output", metavar="OUT", help="the file to write; for several photos or a folder, the folder"
     )
@@ -142,13 +142,14 @@ def run_fix(options: argparse.Namespace) -> int:
         "min_gain": options.min_gain,
         "min_ssim": options.min_ssim,
         "operations": options.only,
+        "language": options.language,
         "output_format": find_output_format(options.output) if is_file else None,
     }
     with quiet_native_log():
         scorer = PhotoScorer.from_file(find_model(options.model), options.threads)
     names = [entry.path if isinstance(entry, ScoreFailure) else entry for entry in inputs]
-    writer = build_writer(options.format, sys.stdout, FIX_COLUMNS, names)
-    written: set[Path] = set()  # a photo may be named twice
+    writer = build_writer(options.format, sys.stdout, FIX_COLUMNS, names, options.language)
+    written: set[Path] = set()  # a photo may be named twice; once is enough
     counts = dict.fromkeys(("fixed", "nothing_kept", "nothing_to_do", "retake", "failed"), 0)
     with scorer, ProgressBar(len(inputs)) as progress:
         outcomes = work_through(inputs, lambda path: enhance(path, scorer, policy, **settings))
@@ -156,20 +157,19 @@ def run_fix(options: argparse.Namespace) -> int:
             record = outcome.to_dict()
             if isinstance(outcome, FixResult):
                 target = None if options.dry_run or outcome.encoded is None else outputs[str(entry)]
-                if target is not None:
-                    write_result(outcome, target, originals, force=options.force or target in written)
+                if target is not None and target not in written:
+                    write_result(outcome, target, originals, force=options.force)
                     written.add(target)
                 record["output"] = None if target is None else str(target)
             counts[record.get("outcome", "failed")] += 1
             counts["retake"] += bool(record.get("needs_retake"))
             writer.write(record)
             if options.format == "table":
-                _print_details(record)
+                _print_details(record, options.language)
             progress.advance()
     writer.close()
     if options.format == "table":
-        summary = "{fixed} fixed, {nothing_kept} without a fix worth keeping, {nothing_to_do} with nothing to do, "
-        print((summary + "{retake} to take again, {failed} failed").format(**counts), file=sys.stderr)
+        print(say(options.language, "fix", **counts), file=sys.stderr)
     return 1 if counts["failed"] else 0
 
 
@@ -184,7 +184,7 @@ def _plan(options: argparse.Namespace, sources: Sequence[str]) -> dict[str, Path
     return plan_outputs(sources, folders, options.output)
 
 
-def _print_details(record: Mapping[str, Any]) -> None:
+def _print_details(record: Mapping[str, Any], language: str) -> None:
     if "error" in record:
         return
     lines = []
@@ -194,14 +194,13 @@ def _print_details(record: Mapping[str, Any]) -> None:
     if not record["operations"]:
         lines.append(record["explanation"])
     if record["output"] is not None:
-        lines.append(f"written to {record['output']}")
-    lines += [f"note: {note}" for note in record["notes"]]
+        lines.append(say(language, "written", path=record["output"]))
+    lines += [say(language, "note", note=note) for note in record["notes"]]
     if record["needs_retake"]:
-        lines.append("retake: the photo is not sharp, and no program brings back lost focus.")
+        lines.append(say(language, "retake"))
     lines += record["advice"]
     for line in lines:
-        text = blank_unprintable(line)
-        print(textwrap.fill(text, LINE_WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 8), flush=True)
+        print(fill(blank_unprintable(line), initial_indent=" " * 4, subsequent_indent=" " * 8), flush=True)
 
 
 def _show(value: Any) -> str:

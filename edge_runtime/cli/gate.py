@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -13,20 +12,21 @@ from edge_runtime.cli.inputs import expand_paths
 from edge_runtime.cli.options import add_jobs_option, add_photo_options, add_rule_options, load_detectors
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import SCORE_COLUMNS, Column, build_writer
+from edge_runtime.cli.words import say
 from edge_runtime.cli.work import work_through
+from edge_runtime.cli.wrapping import display_width, fill
 from edge_runtime.gate import Gate, Policy, RulePack
 from edge_runtime.gate.catalogue import load_catalogue
+from edge_runtime.gate.reasons import MARKS, find_mark
 from edge_runtime.interpreter import quiet_native_log
 from edge_runtime.models import find_model
 from edge_runtime.printable import blank_unprintable
 from edge_runtime.result import ScoreFailure
 from edge_runtime.scorer import PhotoScorer
 
-__all__ = ["EXIT_REJECTED", "add_command", "run_gate"]
+__all__ = ["EXIT_REJECTED", "add_command", "run_gate", "summarize"]
 
 EXIT_REJECTED = 3
-LINE_WIDTH = 118
-MARKS = ("broken", "score", "look", "advice")
 
 _BY_KEY = {column.key: column for column in SCORE_COLUMNS}
 GATE_COLUMNS = (
@@ -38,7 +38,10 @@ GATE_COLUMNS = (
     Column("rules", "rules_passed", 5, lambda record: _count_passed(record)),
     Column("ms", "total_ms", 7, lambda record: record["timings_ms"]["total"], ".1f"),
     Column("", "reasons", 0, lambda record: " ".join(reason["code"] for reason in record["reasons"])),
-    Column("", "advice", 0, lambda record: " ".join(reason["advice"] for reason in record["reasons"])),
+    Column("", "rejected_by", 0, lambda record: _name_reasons(record, "reject")),
+    Column("", "review_by", 0, lambda record: _name_reasons(record, "review")),
+    Column("", "advised_by", 0, lambda record: _name_reasons(record, None)),
+    Column("", "advice", 0, lambda record: " ".join(dict.fromkeys(reason["advice"] for reason in record["reasons"]))),
     Column("", "policy", 0, lambda record: record["policy"]),
     _BY_KEY["error_type"],
     _BY_KEY["error_message"],
@@ -75,7 +78,7 @@ def run_gate(options: argparse.Namespace) -> int:
     build = partial(_build_action, options, gate.policy, gate.packs)
     inputs = list(expand_paths(options.paths, is_recursive=options.recursive))
     names = [entry.path if isinstance(entry, ScoreFailure) else entry for entry in inputs]
-    writer = build_writer(options.format, sys.stdout, GATE_COLUMNS, names)
+    writer = build_writer(options.format, sys.stdout, GATE_COLUMNS, names, options.language)
     counts = dict.fromkeys(("accept", "review", "reject", "failed"), 0)
     with scorer, ProgressBar(len(inputs)) as progress:
         for outcome in work_through(inputs, partial(_judge, gate), build, options.jobs):
@@ -87,10 +90,15 @@ def run_gate(options: argparse.Namespace) -> int:
             progress.advance()
     writer.close()
     if options.format == "table":
-        summary = "{accept} accepted, {review} to review, {reject} rejected, {failed} failed".format(**counts)
-        packs = "".join(f", {pack.title} rules of {pack.as_of}" for pack in gate.packs)
-        print(f"{summary} (policy {gate.policy.name}{packs})", file=sys.stderr)
+        print(summarize(gate, counts), file=sys.stderr)
     return EXIT_REJECTED if counts["reject"] else 1 if counts["failed"] else 0
+
+
+def summarize(gate: Gate, counts: Mapping[str, int]) -> str:
+    """A sentence, in the gate's language, on what came of photos: accept, review, reject, failed."""
+    packs = "".join(say(gate.language, "pack", title=pack.title, date=pack.as_of) for pack in gate.packs)
+    summary = say(gate.language, "gate", **counts)
+    return say(gate.language, "policy", summary=summary, policy=gate.policy.name, packs=packs)
 
 
 def _build_gate(
@@ -119,27 +127,24 @@ def _count_passed(record: Mapping[str, Any]) -> str:
     return f"{sum(outcome['state'] == 'passed' for outcome in outcomes)}/{len(outcomes)}" if outcomes else ""
 
 
+def _name_reasons(record: Mapping[str, Any], decides: str | None) -> str:
+    """Those that decide so, each with what it is about: "amazon/background:background_not_white; exposure:..."."""
+    reasons = (reason for reason in record["reasons"] if reason["decides"] == decides)
+    return "; ".join(f"{reason.get('rule') or reason['attribute']}:{reason['code']}" for reason in reasons)
+
+
 def _print_reasons(record: Mapping[str, Any], language: str) -> None:
-    """What weighs most first; reasons with one piece of advice, as for text and watermarks, share it."""
+    """In the gate's order; reasons with one piece of advice, as for text and watermarks, share it."""
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for reason in sorted(record.get("reasons", ()), key=lambda reason: MARKS.index(_mark(reason))):
-        groups.setdefault((_mark(reason), reason["advice"]), []).append(reason)
-    words = {mark: load_catalogue(language).say(f"mark.{mark}") for mark in MARKS}
-    widest = max(map(len, words.values()))
-    # Chinese characters take two columns each.
-    line_width = LINE_WIDTH // 2 if language == "zh" else LINE_WIDTH
+    for reason in record.get("reasons", ()):
+        groups.setdefault((find_mark(reason), reason["advice"]), []).append(reason)
+    catalogue = load_catalogue(language)
+    words = {mark: catalogue.say(f"mark.{mark}") for mark in MARKS}
+    widest = max(map(display_width, words.values()))
     for (mark, advice), reasons in groups.items():
-        names = ", ".join(reason.get("rule") or reason["attribute"] for reason in reasons)
-        text = f"{words[mark]:<{widest}}  {names}: {' '.join(reason['message'] for reason in reasons)} {advice}"
+        names = ", ".join(reason.get("rule") or catalogue.say(f"attribute.{reason['attribute']}") for reason in reasons)
+        label = words[mark] + " " * (widest - display_width(words[mark]))
+        text = f"{label}  {names}: {' '.join(reason['message'] for reason in reasons)} {advice}"
         # The extension in a message comes from a file's name, and the words perhaps from somebody's policy.
         text = blank_unprintable(text)
-        print(textwrap.fill(text, line_width, initial_indent=" " * 4, subsequent_indent=" " * 12), flush=True)
-
-
-def _mark(reason: Mapping[str, Any]) -> str:
-    """What a reason is: a broken must, the model's score, a must that nobody checked, or a recommendation."""
-    if "rule" not in reason:
-        return "score"
-    if reason["state"] == "not_checked":
-        return "look"
-    return "broken" if reason["level"] == "must" else "advice"
+        print(fill(text, initial_indent=" " * 4, subsequent_indent=" " * 12), flush=True)

@@ -2,15 +2,46 @@
 
 from __future__ import annotations
 
+import argparse
+import glob
 import os
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from edge_runtime.errors import InputError
 from edge_runtime.formats import PHOTO_SUFFIXES, is_photo
-from edge_runtime.paths import exists_as_folder
+from edge_runtime.paths import exists, exists_as_folder
 from edge_runtime.result import ScoreFailure
 
-__all__ = ["expand_paths"]
+__all__ = ["PhotoPaths", "expand_paths", "expand_patterns"]
+
+STANDARD_INPUT = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
+
+
+class PhotoPaths(argparse.Action):
+    """For arguments that name photos: see :func:`expand_patterns`."""
+
+    def __call__(
+        self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None
+    ) -> None:
+        """Keeps the paths."""
+        setattr(namespace, self.dest, expand_patterns(values))
+
+
+def expand_patterns(paths: Sequence[str]) -> list[str]:
+    """What a shell makes of ``*.jpg``, on Windows, whose shells leave it to programs; elsewhere the paths as they are.
+
+    Names are sorted. A path that exists is no pattern, though there be a bracket in it, and a pattern that nothing fits
+    stays, to be reported as missing.
+    """
+    if sys.platform != "win32":
+        return list(paths)
+    expanded: list[str] = []
+    for path in paths:
+        found = [] if exists(path) else sorted(glob.glob(path))  # noqa: PTH207 - Path.glob takes no absolute pattern
+        expanded += found or [path]
+    return expanded
 
 
 def expand_paths(paths: Iterable[str], *, is_recursive: bool) -> Iterator[str | ScoreFailure]:
@@ -21,9 +52,15 @@ def expand_paths(paths: Iterable[str], *, is_recursive: bool) -> Iterator[str | 
         is_recursive: look into a folder's folders, too; links to folders are not followed, so that no circle is.
 
     Yields:
-        Paths, and a ScoreFailure for each folder that has no photos or cannot be read.
+        Paths, and a ScoreFailure for each folder that has no photos or cannot be read, and for the standard input: a
+        photo is read more than once.
     """
     for path in paths:
+        if path in STANDARD_INPUT:
+            yield ScoreFailure(
+                path, InputError(f"{path}: photos cannot be piped in; save it as a file and pass its name")
+            )
+            continue
         if not path or not exists_as_folder(path):  # "" would be the working folder
             yield path
             continue

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from edge_runtime.cli.inputs import PhotoPaths
 from edge_runtime.gate import list_packs
 from edge_runtime.gate.catalogue import LANGUAGES
 from edge_runtime.gate.overlay import OverlayDetector
@@ -14,6 +15,7 @@ from edge_runtime.paths import exists_as_folder
 
 __all__ = [
     "add_jobs_option",
+    "add_language_option",
     "add_photo_options",
     "add_rule_options",
     "load_detectors",
@@ -24,7 +26,7 @@ __all__ = [
 
 def add_photo_options(parser: argparse.ArgumentParser, *, has_format: bool = True) -> None:
     """Adds ``paths``, ``--model``, ``--threads``, ``--policy``, ``--recursive`` and, if it prints, ``--format``."""
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="a photo, or a folder of photos")
+    parser.add_argument("paths", nargs="+", action=PhotoPaths, metavar="PATH", help="a photo, or a folder of photos")
     parser.add_argument(
         "--model",
         default=DEFAULT_MODEL,
@@ -47,6 +49,16 @@ def add_jobs_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_language_option(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--language``."""
+    parser.add_argument(
+        "--language",
+        choices=LANGUAGES,
+        default="en",
+        help="of messages, advice and the table's own words (default: %(default)s)",
+    )
+
+
 def add_rule_options(parser: argparse.ArgumentParser) -> None:
     """Adds ``--rules``, ``--language`` and ``--detect-text``, for commands that judge as the gate does."""
     parser.add_argument(
@@ -56,9 +68,7 @@ def add_rule_options(parser: argparse.ArgumentParser) -> None:
         metavar="PACK",
         help=f"a marketplace's rules, {', '.join(list_packs())}, or a TOML file; may be given several times",
     )
-    parser.add_argument(
-        "--language", choices=LANGUAGES, default="en", help="of messages and advice (default: %(default)s)"
-    )
+    add_language_option(parser)
     parser.add_argument(
         "--detect-text",
         action="store_true",

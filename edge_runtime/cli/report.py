@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-from edge_runtime.cli.gate import GATE_COLUMNS
+from edge_runtime.cli.gate import GATE_COLUMNS, summarize
 from edge_runtime.cli.inputs import expand_paths
 from edge_runtime.cli.options import add_photo_options, add_rule_options, load_detectors, read_count
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import Writer, build_writer
+from edge_runtime.cli.words import say
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.explain import Explainer
 from edge_runtime.gate import Gate
@@ -28,6 +29,7 @@ from edge_runtime.scorer import PhotoScorer
 __all__ = ["add_command", "run_report"]
 
 USUAL_HEAT_MAPS = 12
+PAGE_SUFFIXES = (".html", ".htm")
 DATA_FORMATS = {".jsonl": "jsonl", ".csv": "csv"}
 
 
@@ -75,6 +77,10 @@ def run_report(options: argparse.Namespace) -> int:
     Raises:
         ModelError, PolicyError, RuntimeUnavailableError, UsageError: no page can be made at all.
     """
+    if options.output.suffix.lower() not in PAGE_SUFFIXES:
+        raise UsageError(
+            f"--output {options.output}: a report is an HTML page in a file of its own; end the name in .html"
+        )
     data = _open_data(options)
     with quiet_native_log():
         model = find_model(options.model)
@@ -111,13 +117,15 @@ def run_report(options: argparse.Namespace) -> int:
             force=options.force,
             on_record=take,
         )
-    packs = "".join(f", {pack.title} rules of {pack.as_of}" for pack in gate.packs)
-    print(
-        f"{summary.accepted} accepted, {summary.review} to review, {summary.rejected} rejected, "
-        f"{summary.failed} failed (policy {gate.policy.name}{packs}); "
-        f"wrote {summary.path}, {summary.size_bytes / 1e6:.1f} MB",
-        file=sys.stderr,
-    )
+    counts = {
+        "accept": summary.accepted,
+        "review": summary.review,
+        "reject": summary.rejected,
+        "failed": summary.failed,
+    }
+    size = f"{summary.size_bytes / 1e6:.1f}"
+    text = say(gate.language, "report", summary=summarize(gate, counts), path=summary.path, size=size)
+    print(text, file=sys.stderr)
     return 1 if summary.failed else 0
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from datetime import date
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, timedelta
 from typing import Any
 
 from edge_runtime.cli.tables import Column, build_writer
 from edge_runtime.errors import PolicyError
 from edge_runtime.gate import Rule, RulePack, list_packs, load_pack
 from edge_runtime.gate.check_names import CHECKS
+from edge_runtime.gate.checks import format_limit
 from edge_runtime.printable import make_printable
 
 __all__ = ["add_command", "run_check", "run_list", "run_show"]
@@ -68,7 +69,7 @@ def run_check(options: argparse.Namespace) -> int:
     Returns:
         0, or 1 if one cannot be used.
     """
-    return _print_packs(options.packs, options.format)
+    return _print_packs(options.packs, options.format, _load_past_pack)
 
 
 def run_show(options: argparse.Namespace) -> int:
@@ -89,12 +90,26 @@ def run_show(options: argparse.Namespace) -> int:
     return 0
 
 
-def _print_packs(names: Sequence[str], form: str) -> int:
+def _load_past_pack(name: str) -> RulePack:
+    """A pack whose date has come; it may be tomorrow's, which begins earlier in other parts of the world.
+
+    Raises:
+        PolicyError: it has not, or the pack cannot be used.
+    """
+    pack = load_pack(name)
+    if pack.as_of > date.today() + timedelta(days=1):
+        raise PolicyError(
+            f"{name}: as_of is {pack.as_of}, in the future; write the day on which the rules were last looked up"
+        )
+    return pack
+
+
+def _print_packs(names: Sequence[str], form: str, load: Callable[[str], RulePack] = load_pack) -> int:
     writer = build_writer(form, sys.stdout, PACK_COLUMNS, names)
     failed = 0
     for name in names:
         try:
-            record = _summarize(name, load_pack(name))
+            record = _summarize(name, load(name))
         except PolicyError as error:
             failed += 1
             record = {"pack": name, "path": name, "error": {"type": type(error).__name__, "message": str(error)}}
@@ -131,9 +146,11 @@ def _describe(rule: Rule, today: date) -> str:
     unit = CHECKS[rule.check].unit
     parts = [rule.check]
     if rule.minimum is not None:
-        parts.append(f"at least {rule.minimum:g} {unit}".rstrip())
+        parts.append(f"at least {format_limit(rule.minimum)} {unit}".rstrip())
     if rule.maximum is not None:
-        parts.append(f"{'and ' if rule.minimum is not None else ''}at most {rule.maximum:g} {unit}".rstrip())
+        parts.append(
+            f"{'and ' if rule.minimum is not None else ''}at most {format_limit(rule.maximum)} {unit}".rstrip()
+        )
     if rule.formats:
         parts.append(", ".join(rule.formats))
     if rule.check in ("border", "text", "watermark"):

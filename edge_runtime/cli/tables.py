@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TextIO
 
+from edge_runtime.cli.words import TABLE_WORDS
+from edge_runtime.cli.wrapping import display_width
 from edge_runtime.csv_rows import CsvRows
 from edge_runtime.printable import make_printable
 
@@ -71,7 +72,9 @@ class Writer(Protocol):
         """Prints what is left to say, e.g. a heading if there was no record."""
 
 
-def build_writer(form: str, stream: TextIO, columns: Sequence[Column], names: Iterable[str]) -> Writer:
+def build_writer(
+    form: str, stream: TextIO, columns: Sequence[Column], names: Iterable[str], language: str = "en"
+) -> Writer:
     """The writer for ``form``: "table", "jsonl" or "csv".
 
     Args:
@@ -79,12 +82,13 @@ def build_writer(form: str, stream: TextIO, columns: Sequence[Column], names: It
         stream: where to print.
         columns: of the table and the CSV; JSON lines hold whole records.
         names: what the first column will hold, for its width in the table.
+        language: of the table; JSON and CSV are for programs, and do not change with it.
     """
     if form == "jsonl":
         return _JsonLines(stream)
     if form == "csv":
         return _Csv(stream, columns)
-    return _Table(stream, columns, names)
+    return _Table(stream, columns, names, TABLE_WORDS[language])
 
 
 class _JsonLines:
@@ -143,9 +147,12 @@ class _Csv(_Headed):
 
 
 class _Table(_Headed):
-    def __init__(self, stream: TextIO, columns: Sequence[Column], names: Iterable[str]) -> None:
-        super().__init__(stream, [column for column in columns if column.heading])
-        longest = max((_width(make_printable(name)) for name in names), default=0)
+    def __init__(
+        self, stream: TextIO, columns: Sequence[Column], names: Iterable[str], words: Mapping[str, str]
+    ) -> None:
+        super().__init__(stream, [_translate(column, words) for column in columns if column.heading])
+        self._words = words
+        longest = max((display_width(make_printable(name)) for name in names), default=0)
         self._first_width = max(self._columns[0].width, min(longest, WIDEST_NAME))
 
     def _write_heading(self) -> None:
@@ -159,12 +166,17 @@ class _Table(_Headed):
             message = make_printable(error["message"].removeprefix(f"{record.get('path', '')}: "))
             self._stream.write(f"{_pad(name, self._first_width)}  {error['type']}: {message}\n")
             return
-        self._print([name, *(_format_cell(_read_cell(column, record), column) for column in others)])
+        self._print([name, *(self._say(_format_cell(_read_cell(column, record), column)) for column in others)])
+
+    def _say(self, cell: str) -> str:
+        """A value in the table's language; "reject>accept" are two."""
+        return ">".join(self._words.get(part, part) for part in cell.split(">"))
 
     def _print(self, cells: Sequence[str]) -> None:
         padded = [_pad(cells[0], self._first_width)]
         for cell, column in zip(cells[1:], self._columns[1:], strict=True):
-            padded.append(cell.rjust(column.width) if column.table_format else _pad(cell, column.width))
+            gap = " " * (column.width - display_width(cell))
+            padded.append(gap + cell if column.table_format else cell + gap)
         self._stream.write("  ".join(padded).rstrip() + "\n")
 
 
@@ -181,10 +193,11 @@ def _format_cell(cell: Any, column: Column) -> str:
     return format(cell, column.table_format) if isinstance(cell, (int, float)) else make_printable(str(cell))
 
 
-def _width(text: str) -> int:
-    """Columns on a terminal: East Asian wide characters take two, combining ones none."""
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+def _translate(column: Column, words: Mapping[str, str]) -> Column:
+    """The column with a heading in the table's language, and wide enough for it."""
+    heading = words.get(column.heading, column.heading)
+    return replace(column, heading=heading, width=max(column.width, display_width(heading)))
 
 
 def _pad(text: str, width: int) -> str:
-    return text + " " * (width - _width(text))
+    return text + " " * (width - display_width(text))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -28,7 +29,7 @@ from edge_runtime.enhance.source import Source, read_source
 from edge_runtime.errors import InputError, UsageError
 from edge_runtime.formats import PhotoFormat
 from edge_runtime.gate.policy import Policy, evaluate, load_policy
-from edge_runtime.result import Score
+from edge_runtime.result import Score, Verdict
 from edge_runtime.scorer import Photo, PhotoScorer
 
 __all__ = ["DEFAULT_MIN_GAIN", "DEFAULT_MIN_SSIM", "enhance"]
@@ -55,34 +56,38 @@ class _Verified:
 def enhance(
     photo: Photo,
     scorer: PhotoScorer,
-    policy: Policy | None = None,
+    policy: Policy | str | Path | None = None,
     *,
     min_gain: float = DEFAULT_MIN_GAIN,
     min_ssim: float = DEFAULT_MIN_SSIM,
-    operations: Collection[str] = OPERATION_NAMES,
+    operations: Collection[str] | str = OPERATION_NAMES,
     output_format: PhotoFormat | None = None,
     color_order: str = "rgb",
+    language: str = "en",
 ) -> FixResult:
     """Looks for a better version of a photo. Writes no file, and leaves ``photo`` as it is.
 
     Args:
         photo: as for ``PhotoScorer.score``.
         scorer: judges the original, every candidate, and the finished file.
-        policy: gives the reasons and verdicts; None: the default policy.
+        policy: gives the reasons and verdicts, or its file; None: the default policy.
         min_gain: points of quality that the finished file must gain.
         min_ssim: floor of its similarity to the original, up to 1.
-        operations: names of those that may be used, of ``OPERATION_NAMES``.
+        operations: names of those that may be used, of ``OPERATION_NAMES``; one alone need not be in a list.
         output_format: of the finished file: JPEG, PNG, WebP or TIFF; None: the original's, or the nearest to it.
         color_order: of a frame: "rgb" or "bgr".
+        language: of the reasons' messages and advice: "en" or "zh".
 
     Raises:
+        PolicyError: the policy cannot be used.
         InputError: the photo cannot be read or decoded, a fixed copy would lose something that matters (frames of an
             animation, transparency, printing inks), or does not fit the format that is chosen where ``output_format``
             is None.
-        UsageError: OpenCV or scikit-image is missing, an operation is unknown, a limit is out of range, or the finished
-            picture does not fit ``output_format``.
+        UsageError: OpenCV or scikit-image is missing, an operation or the language is unknown, a limit is out of range,
+            or the finished picture does not fit ``output_format``.
     """
-    allowed = check_names(operations)
+    allowed = check_names([operations] if isinstance(operations, str) else operations)
+    policy = policy if isinstance(policy, Policy) else load_policy(policy)
     if not 0.0 <= min_gain <= 100.0:
         raise UsageError(f"the least gain must be 0 to 100 points, not {min_gain:g}")
     if not 0.0 <= min_ssim <= 1.0:
@@ -90,9 +95,8 @@ def enhance(
     load_cv2()
     load_metrics()
     started = perf_counter()
-    policy = load_policy() if policy is None else policy
     before = scorer.score(photo, color_order)
-    verdict = evaluate(before, policy)
+    verdict = evaluate(before, policy, language)
     source = read_source(photo, color_order)
     picture, factor = _reduce(source.pixels)
     sharpness_limit = find_sharpness_limit(policy)
@@ -116,7 +120,7 @@ def enhance(
     times = (read - started, searched - read, finished - searched, finished - started)
     result = FixResult(
         outcome="nothing_kept" if proposals else "nothing_to_do",
-        explanation=_explain(search, min_gain, refusal) if proposals else "nothing in the photo calls for a change",
+        explanation=_explain(search, min_gain, refusal) if proposals else _explain_idleness(verdict, allowed),
         before=before,
         before_verdict=verdict,
         timings=FixTimings(*(1e3 * seconds for seconds in times)),
@@ -134,7 +138,7 @@ def enhance(
         outcome="fixed",
         explanation=f"{names}: {gain:+.1f} points",
         after=verified.score,
-        after_verdict=evaluate(verified.score, policy),
+        after_verdict=evaluate(verified.score, policy, language),
         operations=verified.operations,
         ssim=verified.ssim,
         psnr_db=verified.psnr_db,
@@ -217,6 +221,16 @@ def _build(
         compute_psnr_db(reference, written),
         notes,
     )
+
+
+def _explain_idleness(verdict: Verdict, allowed: Collection[str]) -> str:
+    """Why nothing was tried."""
+    is_cut = len(allowed) < len(OPERATION_NAMES)
+    if verdict.reasons:
+        about = ", ".join(reason.attribute.replace("_", " ") for reason in verdict.reasons)
+        which = "none of the operations that are allowed" if is_cut else "no operation"
+        return f"{which} can help with what the photo is marked down for ({about}); the advice says what to do"
+    return f"nothing in the photo calls for {'the operations that are allowed' if is_cut else 'a change'}"
 
 
 def _explain(search: Search, min_gain: float, refusal: str) -> str:

@@ -29,7 +29,7 @@ from edge_runtime.explain.readout import Readout
 from edge_runtime.explain.study import Study, check_attribute
 from edge_runtime.explain.trials import FAULTS, find_changed_cells, make_trials
 from edge_runtime.frame import check_frame, make_frame_view
-from edge_runtime.gate.policy import Policy
+from edge_runtime.gate.policy import Policy, load_policy
 from edge_runtime.models import DEFAULT_MODEL, find_model, list_models
 from edge_runtime.result import Score
 from edge_runtime.scorer import Photo, PhotoScorer
@@ -88,7 +88,7 @@ class Explainer:
         photo: Photo,
         attribute: str | None = None,
         *,
-        policy: Policy | None = None,
+        policy: Policy | str | Path | None = None,
         budget_ms: float = DEFAULT_BUDGET_MS,
         grid: int | None = None,
         color_order: str = "rgb",
@@ -101,9 +101,12 @@ class Explainer:
 
         Raises:
             InputError: the photo cannot be read or decoded.
+            PolicyError: the policy cannot be used.
             UsageError: an unknown attribute, an impossible budget or grid, or a closed scorer.
         """
         check_attribute(attribute)
+        if policy is not None and not isinstance(policy, Policy):
+            policy = load_policy(policy)  # a faulty one shows before the work
         study = self.study(photo, budget_ms=budget_ms, color_order=color_order)
         return study.explain(attribute, policy=policy, grid=grid)
 
@@ -203,7 +206,7 @@ def explain(
     attribute: str | None = None,
     *,
     model: str | Path | None = None,
-    policy: Policy | None = None,
+    policy: Policy | str | Path | None = None,
     budget_ms: float = DEFAULT_BUDGET_MS,
     grid: int | None = None,
 ) -> Explanation:
@@ -214,7 +217,7 @@ def explain(
         scorer, model: as for :class:`Explainer`.
 
     Raises:
-        InputError, UsageError, ModelError, RuntimeUnavailableError: as for both.
+        InputError, PolicyError, UsageError, ModelError, RuntimeUnavailableError: as for both.
     """
     return Explainer(scorer, model).explain(photo, attribute, policy=policy, budget_ms=budget_ms, grid=grid)
 

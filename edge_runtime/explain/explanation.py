@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from PIL import Image
 
 from edge_runtime.result import Score
 
-__all__ = ["Box", "Explanation"]
+__all__ = ["Box", "Explanation", "suggest_budget_ms"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +97,8 @@ class Explanation:
         from edge_runtime.explain.render import render_heat
 
         return render_heat(self, image)
+
+
+def suggest_budget_ms(elapsed_ms: float) -> int:
+    """Where the time was up after ``elapsed_ms``: twice as much, in whole tenths of a second."""
+    return 100 * math.ceil(2.0 * elapsed_ms / 100.0)

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from edge_runtime.explain.explanation import suggest_budget_ms
+
 if TYPE_CHECKING:
     from edge_runtime.explain.explanation import Explanation
 
@@ -134,6 +136,13 @@ def _say_title(explanation: Explanation) -> str:
 
 
 def _say_finding(explanation: Explanation) -> str:
+    finding = _say_place(explanation)
+    if explanation.is_complete:
+        return finding
+    return f"{finding} Unfinished: time was up; try --budget-ms {suggest_budget_ms(explanation.elapsed_ms)}."
+
+
+def _say_place(explanation: Explanation) -> str:
     if not explanation.stands_out:
         return "No region stands out: no place costs many more points than the rest."
     fault = explanation.faults[0][0] if explanation.faults else ""

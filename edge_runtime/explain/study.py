@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,29 +44,31 @@ class Study:
     elapsed_ms: float
 
     def explain(
-        self, attribute: str | None = None, *, policy: Policy | None = None, grid: int | None = None
+        self, attribute: str | None = None, *, policy: Policy | str | Path | None = None, grid: int | None = None
     ) -> Explanation:
         """The heat map of one attribute.
 
         Args:
             attribute: one of ``heat.ATTRIBUTES``. None: that of the policy's worst reason; without a reason, the one
                 with the clearest place; if none is clear, "quality".
-            policy: gives the reasons; None: the default policy.
+            policy: gives the reasons, or its file; None: the default policy.
             grid: rows and columns of the heat map; must divide the finest, which None gives.
 
         Raises:
             UsageError: an unknown attribute or an impossible grid.
+            PolicyError: the policy cannot be used.
         """
         check_attribute(attribute)
         rows, columns, _ = self.spoilt.shape
         if grid is not None and (grid < 1 or rows % grid or columns % grid):
-            fitting = [str(n) for n in range(2, min(rows, columns) + 1) if not rows % n and not columns % n]
+            fitting = [str(n) for n in range(1, min(rows, columns) + 1) if not rows % n and not columns % n]
             raise UsageError(
                 f"a grid of {grid} does not fit {rows} x {columns} cells; choose from {', '.join(fitting)}"
             )
         looks = self._compare_looks()
         if attribute is None:
-            attribute = choose_attribute(self.score, looks, self.spoilt, self.losses, policy or load_policy())
+            judge = policy if isinstance(policy, Policy) else load_policy(policy)
+            attribute = choose_attribute(self.score, looks, self.spoilt, self.losses, judge)
         prices = compute_prices(self.losses, attribute)
         heats = (looks if attribute == "quality" else self.spoilt) * prices
         heat = heats.max(axis=-1)

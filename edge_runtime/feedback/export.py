@@ -54,9 +54,10 @@ def export_manifest(
             written, or is the store or one of its photos.
     """
     target = Path(path)
-    store.originals().check(target, force=force, makes_folder=False)
+    found = store.corrections()
+    store.originals(found).check(target, force=force, makes_folder=False)
     by_photo: dict[str, list[Correction]] = {}
-    for correction in store.corrections():
+    for correction in found:
         by_photo.setdefault(correction.photo_sha256, []).append(correction)
     if not by_photo:
         raise UsageError(f"{store.path}: no corrections to export; add some with `photogate feedback add`")

@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import UsageError
 from edge_runtime.feedback.correction import VERDICTS, Correction
-from edge_runtime.gate.policy import Policy, evaluate
-from edge_runtime.gate.weights import compute_weighted_quality
+from edge_runtime.gate.policy import Policy, evaluate, get_judged_quality
 from edge_runtime.result import Decision
 
 __all__ = ["FEWEST", "FOLDS", "HeldOut", "Recalibration", "recalibrate"]
@@ -73,6 +72,7 @@ class Recalibration:
         is_kept: it is the old one.
         old: the policy as it was.
         photos: distinct photos with corrections.
+        superseded: corrections that do not count, for a later one of the same photo has another verdict.
         before: the old policy on the held-out photos.
         after: policies fitted without the photos they are held against.
     """
@@ -81,6 +81,7 @@ class Recalibration:
     is_kept: bool
     old: Policy
     photos: int
+    superseded: int
     before: HeldOut
     after: HeldOut
 
@@ -89,6 +90,7 @@ class Recalibration:
         return {
             "is_kept": self.is_kept,
             "photos": self.photos,
+            "superseded": self.superseded,
             "old": {"accept_from": self.old.accept_from, "reject_below": self.old.reject_below},
             "new": {"accept_from": self.policy.accept_from, "reject_below": self.policy.reject_below},
             "held_out_before": self.before.to_dict(),
@@ -109,17 +111,20 @@ def recalibrate(corrections: Sequence[Correction], policy: Policy, min_count: in
     """Refits ``accept_from`` and ``reject_below``; everything else in the policy stays, and is taken into account.
 
     Args:
-        corrections: all scored by one model.
+        corrections: all scored by one model, the oldest first; the latest verdict on a photo counts.
         policy: to begin with.
         min_count: distinct photos needed, ``FEWEST`` or more.
 
     Raises:
-        UsageError: too few photos, or all have one verdict or one group; one photo has several verdicts; several models
-            scored them; or people reject what scores high and accept what scores low, so that no limits would do.
+        UsageError: too few photos, or all have one verdict or one group; several models scored them; or people reject
+            what scores high and accept what scores low, so that no limits would do.
     """
     if min_count < FEWEST:
         raise UsageError(f"--min-count {min_count} is too small to say anything; pass {FEWEST} or more")
-    photos = _take_one_a_photo(corrections)
+    # A dict keeps the last of a key: who has changed their mind has said so there.
+    latest = {correction.photo_sha256: correction for correction in corrections}
+    photos = list(latest.values())
+    superseded = sum(correction.verdict != latest[correction.photo_sha256].verdict for correction in corrections)
     models = {correction.score.model.sha256 for correction in photos}
     if len(models) > 1:
         raise UsageError(f"{len(models)} models scored these photos; score them again with one (score_again)")
@@ -148,34 +153,18 @@ def recalibrate(corrections: Sequence[Correction], policy: Policy, min_count: in
     if not is_kept:
         name = policy.name if policy.name.endswith(", recalibrated") else f"{policy.name}, recalibrated"
         fitted_policy = replace(policy, name=name, accept_from=accept_from, reject_below=reject_below)
-    return Recalibration(fitted_policy, is_kept, policy, len(photos), old, new)
-
-
-def _take_one_a_photo(corrections: Sequence[Correction]) -> list[Correction]:
-    by_photo: dict[str, list[Correction]] = {}
-    for correction in corrections:
-        by_photo.setdefault(correction.photo_sha256, []).append(correction)
-    for same in by_photo.values():
-        if len({correction.verdict for correction in same}) > 1:
-            told = ", ".join(f"{correction.verdict} ({correction.id})" for correction in same)
-            raise UsageError(
-                f"{same[-1].photo_path or same[-1].photo_sha256}: its corrections contradict each other: {told}; "
-                "remove those that no longer hold with `photogate feedback remove ID`"
-            )
-    return [same[-1] for same in by_photo.values()]
+    return Recalibration(fitted_policy, is_kept, policy, len(photos), superseded, old, new)
 
 
 def _build_opinion(correction: Correction, policy: Policy) -> _Opinion:
     """The gate itself says what it decides at low, medium and high points: limits of attributes are in that."""
     score = correction.score
-    is_weighted = policy.judged_by == "weighted"
-    points = compute_weighted_quality(score.attributes, policy.weights) if is_weighted else score.quality
     limits = ((NEVER, NEVER), (NEVER, 0.0), (0.0, 0.0))
     low, medium, high = (
         evaluate(score, replace(policy, accept_from=accept_from, reject_below=reject_below)).decision
         for accept_from, reject_below in limits
     )
-    return _Opinion(points, correction.verdict, (low, medium, high))
+    return _Opinion(get_judged_quality(score, policy), correction.verdict, (low, medium, high))
 
 
 def _check_verdicts(opinions: Sequence[_Opinion]) -> None:
@@ -240,6 +229,7 @@ def _fit(opinions: Sequence[_Opinion], policy: Policy) -> tuple[float, float]:
     """
     steps = np.arange(0.0, 100.0 + STEP_POINTS, STEP_POINTS)
     grid = np.unique(np.concatenate([steps, [policy.accept_from, policy.reject_below]]))
+    grid = grid[(grid == 0.0) | (grid >= 1.0)]  # a policy with a limit between them would be taken for one of 0 to 1
     points = np.array([opinion.points for opinion in opinions])
     costs = np.array([[_cost(decision, opinion.verdict) for decision in opinion.decisions] for opinion in opinions])
     # Total cost of the photos under each limit, in each of the three zones: (limits, 3).

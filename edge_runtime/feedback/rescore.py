@@ -34,10 +34,19 @@ def score_again(
     usable: list[Correction] = []
     lost: list[Correction] = []
     scorer: PhotoScorer | None = None
+    # Equal bytes have equal scores: a later verdict on a photo needs no photo where an earlier one has the score.
+    known = {
+        correction.photo_sha256: correction.score
+        for correction in corrections
+        if correction.score.model.sha256 == model_sha256
+    }
     try:
         for correction in corrections:
             if correction.score.model.sha256 == model_sha256:
                 usable.append(correction)
+                continue
+            if correction.photo_sha256 in known:
+                usable.append(replace(correction, score=known[correction.photo_sha256]))
                 continue
             place = find_photo(correction, photos)
             if place is None:

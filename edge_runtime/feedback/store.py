@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -166,16 +166,31 @@ class FeedbackStore:
             rows = self._open().execute(f"SELECT {COLUMNS} FROM corrections ORDER BY id").fetchall()
         return [self._build(row) for row in rows]
 
-    def originals(self) -> Originals:
+    def originals(self, corrections: Sequence[Correction] | None = None) -> Originals:
         """What no output may replace: the store, the photos that its corrections are about, and its copies of them.
+
+        Args:
+            corrections: all of them, if they were read already.
 
         Raises:
             UsageError: as :meth:`corrections`.
         """
-        corrections = self.corrections()
+        corrections = self.corrections() if corrections is None else corrections
         photos = (correction.photo_path for correction in corrections if correction.photo_path)
         copies = (self.photos / correction.kept_file for correction in corrections if correction.kept_file)
         return Originals([self.path, *photos, *copies])
+
+    def check_ids(self, numbers: Iterable[int]) -> None:
+        """Makes sure that there are corrections of these numbers; also a damaged one has its own.
+
+        Raises:
+            UsageError: one is missing, or the store cannot be read, or is closed.
+        """
+        with self._lock, self._translate():
+            known = {number for (number,) in self._open().execute("SELECT id FROM corrections")}
+        for number in numbers:
+            if number not in known:
+                raise UsageError(f"{self.path}: no correction {number}; `photogate feedback list` shows all")
 
     def remove(self, number: int) -> None:
         """Removes a correction, and the store's copy of its photo if no other correction has it.

@@ -8,18 +8,20 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any, Literal
 
+import numpy as np
+
 from edge_runtime.gate.backdrop import COMPRESSION_LEVELS, Range
 from edge_runtime.gate.check_names import CHECKS
 from edge_runtime.gate.evidence import Evidence
 from edge_runtime.gate.overlay import OVERLAY_CHECKS, OverlayDetector
 from edge_runtime.gate.rules import Level, Rule
 
-__all__ = ["EXTENSIONS", "RuleOutcome", "State", "check_rule", "choose_decimals", "round_value"]
+__all__ = ["EXTENSIONS", "RuleOutcome", "State", "check_rule", "choose_decimals", "format_limit", "round_value"]
 
 State = Literal["passed", "failed", "not_checked"]
 
 USUAL_DECIMALS = 3  # of what was measured, in reports and JSON
-MOST_DECIMALS = 9  # where fewer make it look like a limit that it misses
+MOST_DECIMALS = 15  # where fewer put it on a limit that it misses, or on its other side; a float has no more
 
 # The extensions that Google's page lists for each format, the usual one first; for the rest the registered ones.
 EXTENSIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -70,10 +72,10 @@ class RuleOutcome:
         return "%" if self.rule.check == "border" else CHECKS[self.rule.check].unit
 
     def to_dict(self, pack: str) -> dict[str, Any]:
-        """The outcome as a JSON object; numbers rounded as :func:`round_value` does."""
+        """The outcome as a JSON object; the value rounded as :func:`round_value` does, the limit as it was written."""
         document: dict[str, Any] = {"rule": f"{pack}/{self.rule.name}", "level": self.level, "state": self.state}
         document["value"] = round_value(self.value, self.limit)
-        document["limit"] = round_value(self.limit)
+        document["limit"] = self.limit
         document["unit"] = self.unit
         return document
 
@@ -219,13 +221,22 @@ def _not_checked(rule: Rule, code: str, limit: float | str | None = None, spread
 
 
 def round_value(value: float | str | None, limit: float | str | None = None) -> float | str | None:
-    """As reports and JSON give what was measured: to three decimals, or as many as tell it from the limit."""
+    """As reports and JSON give what was measured: to three decimals, or more if these put it across the limit."""
     return round(value, choose_decimals(value, limit, USUAL_DECIMALS)) if isinstance(value, float) else value
 
 
 def choose_decimals(value: float, limit: float | str | None, least: int) -> int:
-    """The fewest decimals, from ``least`` on, that tell a value from the limit: 84.96 under one of 85 is not 85."""
+    """The fewest decimals, from ``least`` on, that leave a value on its side of the limit.
+
+    84.96 under one of 85 is not 85, and 1.3333 over one of 1.33 is not 1.3.
+    """
     decimals = least
-    while decimals < MOST_DECIMALS and value != limit and round(value, decimals) == limit:
-        decimals += 1
+    if isinstance(limit, (int, float)):
+        while decimals < MOST_DECIMALS and np.sign(round(value, decimals) - limit) != np.sign(value - limit):
+            decimals += 1
     return decimals
+
+
+def format_limit(limit: float) -> str:
+    """A limit as its author wrote it: the fewest digits that are this very number, without an exponent."""
+    return str(np.format_float_positional(limit, trim="-"))

@@ -17,12 +17,13 @@ from edge_runtime.gate.check_names import CHECKS
 from edge_runtime.gate.checks import RuleOutcome, check_rule
 from edge_runtime.gate.evidence import Evidence, FileFacts
 from edge_runtime.gate.overlay import OVERLAY_CHECKS, OverlayDetector
-from edge_runtime.gate.policy import Policy, evaluate, load_policy
+from edge_runtime.gate.policy import Policy, find_reasons, load_policy
+from edge_runtime.gate.reasons import Decides, ScoreReason, find_decision, order_reasons
 from edge_runtime.gate.rule_reasons import RuleReason, build_rule_reason
 from edge_runtime.gate.rules import RulePack, load_pack
 from edge_runtime.gate.toml_table import find_near
 from edge_runtime.gate.weights import compute_weighted_quality
-from edge_runtime.result import Decision, Reason, Score, ScoreFailure
+from edge_runtime.result import Decision, Score, ScoreFailure
 from edge_runtime.scorer import Photo, PhotoScorer, each
 
 __all__ = ["Gate", "GateResult"]
@@ -34,7 +35,8 @@ class GateResult:
 
     Attributes:
         decision: "accept", "review" or "reject".
-        reasons: the score's, as ``evaluate`` gives them, then the rules', in the order of the packs.
+        reasons: those that reject first, then those that ask for a review, then advice; each of these the score's
+            first, then the rules', in the order of the packs. ``decides`` of each says which it is.
         score: the model's answer.
         weighted_quality: the weighted mean of the attributes, 0-100, whichever quality the policy judges by.
         outcomes: of every rule that applies today, with its pack.
@@ -43,7 +45,7 @@ class GateResult:
     """
 
     decision: Decision
-    reasons: tuple[Reason | RuleReason, ...]
+    reasons: tuple[ScoreReason | RuleReason, ...]
     score: Score
     weighted_quality: float
     outcomes: tuple[tuple[RulePack, RuleOutcome], ...]
@@ -84,7 +86,7 @@ class Gate:
         self,
         scorer: PhotoScorer,
         policy: Policy | str | Path | None = None,
-        rules: RulePack | str | Path | Sequence[RulePack | str | Path] = (),
+        rules: RulePack | str | Path | Sequence[RulePack | str | Path] | None = (),
         *,
         language: str = "en",
         detectors: Mapping[str, OverlayDetector] = MappingProxyType({}),
@@ -95,7 +97,7 @@ class Gate:
         Args:
             scorer: scores the photos; it stays its owner's to close.
             policy: a policy, or its file; None: the default policy.
-            rules: packs, their files, or names as "ebay"; one alone need not be in a list.
+            rules: packs, their files, or names as "ebay"; one alone need not be in a list. None: no rules.
             language: of messages and advice: "en" or "zh".
             detectors: for the checks "text" and "watermark", by these names; without one they are "not checked".
             today: the day that decides which rules apply; None: the day of each call.
@@ -110,7 +112,7 @@ class Gate:
                 raise UsageError(f"no detector can be given for {name!r}; {find_near(name, OVERLAY_CHECKS)}")
         self._scorer = scorer
         self.policy = policy if isinstance(policy, Policy) else load_policy(policy)
-        packs = [rules] if isinstance(rules, (RulePack, str, Path)) else rules
+        packs = [rules] if isinstance(rules, (RulePack, str, Path)) else rules or ()
         self.packs = tuple(pack if isinstance(pack, RulePack) else load_pack(pack) for pack in packs)
         names = [pack.name for pack in self.packs]
         if len(set(names)) != len(names):
@@ -153,33 +155,33 @@ class Gate:
 
     def _decide(self, photo: Photo, score: Score, decoded: DecodedPhoto | None) -> GateResult:
         started = perf_counter()
-        verdict = evaluate(score, self.policy, self.language)
         outcomes = []
         if self.packs:
             image, box = (decoded.image, decoded.box) if decoded is not None else (None, None)
             evidence = Evidence(score.image, FileFacts.read(photo), image, box)
             outcomes = list(self._check(evidence))
-        reasons: list[Reason | RuleReason] = list(verdict.reasons)
-        decision = verdict.decision
+        reasons: list[ScoreReason | RuleReason] = list(find_reasons(score, self.policy, self.language))
         for pack, outcome in outcomes:
-            if outcome.state == "passed":
-                continue
-            is_must = outcome.level == "must"
-            if outcome.state == "failed" or is_must:
-                reasons.append(build_rule_reason(outcome, pack, self.language))
-            if outcome.state == "failed" and is_must:
-                decision = "reject"
-            elif is_must and decision == "accept" and outcome.rule.check not in self.policy.checked_elsewhere:
-                decision = "review"
+            # That nobody checked a recommendation is no reason for anything.
+            if outcome.state == "failed" or (outcome.state == "not_checked" and outcome.level == "must"):
+                reasons.append(build_rule_reason(outcome, pack, self.language, self._find_decides(outcome)))
         return GateResult(
-            decision,
-            tuple(reasons),
+            find_decision(reasons),
+            order_reasons(reasons),
             score,
             compute_weighted_quality(score.attributes, self.policy.weights),
             tuple(outcomes),
             self.policy.name,
             1e3 * (perf_counter() - started),
         )
+
+    def _find_decides(self, outcome: RuleOutcome) -> Decides:
+        """The verdict that an outcome other than "passed" asks for."""
+        if outcome.level != "must":
+            return None
+        if outcome.state == "failed":
+            return "reject"
+        return None if outcome.rule.check in self.policy.checked_elsewhere else "review"
 
     def _check(self, evidence: Evidence) -> Iterator[tuple[RulePack, RuleOutcome]]:
         today = self._today or date.today()

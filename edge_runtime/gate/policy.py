@@ -17,13 +17,22 @@ from typing import Literal
 
 from edge_runtime.contract import ATTRIBUTE_NAMES
 from edge_runtime.gate.check_names import CHECK_NAMES
-from edge_runtime.gate.reasons import REASON_CODES, build_reason
+from edge_runtime.gate.reasons import REASON_CODES, Decides, ScoreReason, build_reason, find_decision, order_reasons
 from edge_runtime.gate.toml_table import TomlTable, parse_toml, read_toml_file
 from edge_runtime.gate.weights import DEFAULT_WEIGHTS, compute_weighted_quality
 from edge_runtime.printable import blank_unprintable
-from edge_runtime.result import Decision, Score, Verdict
+from edge_runtime.result import Score, Verdict
 
-__all__ = ["AttributeLimit", "OwnWords", "Policy", "evaluate", "load_policy", "parse_policy"]
+__all__ = [
+    "AttributeLimit",
+    "OwnWords",
+    "Policy",
+    "evaluate",
+    "find_reasons",
+    "get_judged_quality",
+    "load_policy",
+    "parse_policy",
+]
 
 TOP_KEYS = ("name", "quality", "attributes", "weights", "rules")
 QUALITY_KEYS = ("accept_from", "reject_below", "judged_by", "message", "advice")
@@ -128,40 +137,58 @@ def evaluate(score: Score, policy: Policy, language: str = "en") -> Verdict:
         language: of messages and advice: "en" or "zh".
 
     Returns:
-        The verdict; reasons stand in the order of ``contract.ATTRIBUTE_NAMES``, the quality's own reason last.
+        The verdict; reasons that reject stand first, then those that ask for a review, then advice; each of these in
+        the order of ``contract.ATTRIBUTE_NAMES``. The quality's own reason is given only where there is no other.
 
     Raises:
         UsageError: there is no catalogue for ``language``.
     """
-    attribute, quality = "quality", score.quality
-    if policy.judged_by == "weighted":
-        attribute, quality = "weighted_quality", compute_weighted_quality(score.attributes, policy.weights)
-    decision: Decision = "accept"
+    reasons = find_reasons(score, policy, language)
+    return Verdict(find_decision(reasons), reasons, policy.name)
+
+
+def find_reasons(score: Score, policy: Policy, language: str = "en") -> tuple[ScoreReason, ...]:
+    """The reasons of :func:`evaluate`, with what each of them decides."""
+    quality = get_judged_quality(score, policy)
+    by_quality: Decides = None
     if quality < policy.accept_from:
-        decision = "reject" if quality < policy.reject_below else "review"
+        by_quality = "reject" if quality < policy.reject_below else "review"
     reasons = []
     for limit in policy.attribute_limits:
         points = getattr(score.attributes, limit.attribute)
-        if points < limit.reject_below:
-            decision = "reject"
-        elif points < limit.minimum and limit.is_required and decision == "accept":
-            decision = "review"
-        if points < max(limit.minimum, limit.reject_below):
-            asked = max(limit.minimum, limit.reject_below)
-            code = REASON_CODES[limit.attribute]
-            words = limit.words
-            reasons.append(build_reason(code, limit.attribute, points, asked, language, words.message, words.advice))
-    if quality < policy.accept_from and not reasons:
-        words = policy.quality_words
-        code = REASON_CODES["quality"]
-        reasons.append(
-            build_reason(code, attribute, quality, policy.accept_from, language, words.message, words.advice)
-        )
-    return Verdict(decision, tuple(reasons), policy.name)
+        asked = max(limit.minimum, limit.reject_below)
+        if points < asked:
+            # Where the quality is too low, it is the attributes' reasons that stand for it.
+            decides: Decides = by_quality
+            if points < limit.reject_below:
+                decides = "reject"
+            elif limit.is_required and decides is None:
+                decides = "review"
+            words, code = limit.words, REASON_CODES[limit.attribute]
+            reasons.append(
+                build_reason(code, limit.attribute, points, asked, language, words.message, words.advice, decides)
+            )
+    if by_quality is not None and not reasons:
+        words, code = policy.quality_words, REASON_CODES["quality"]
+        attribute = "weighted_quality" if policy.judged_by == "weighted" else "quality"
+        asked = policy.accept_from
+        reasons.append(build_reason(code, attribute, quality, asked, language, words.message, words.advice, by_quality))
+    return order_reasons(reasons)
+
+
+def get_judged_quality(score: Score, policy: Policy) -> float:
+    """The quality that the policy looks at, in points."""
+    if policy.judged_by == "weighted":
+        return compute_weighted_quality(score.attributes, policy.weights)
+    return score.quality
 
 
 def _read_points(table: TomlTable, key: str) -> float:
-    return table.number(key, 0, 100, "points")
+    points = table.number(key, 0, 100, "points")
+    # Nobody wants a limit of half a point; of another scale it would accept all photos, or none.
+    if 0 < points < 1:
+        raise table.fault(f"{key} is {points:g}: points run from 0 to 100, not to 1; did you mean {100 * points:g}?")
+    return points
 
 
 def _read_limit(table: TomlTable) -> AttributeLimit:
@@ -196,4 +223,8 @@ def _read_weights(table: TomlTable) -> Mapping[str, float]:
 
 
 def _read_words(table: TomlTable) -> OwnWords:
-    return OwnWords(table.optional_text("message"), table.optional_text("advice"))
+    words = OwnWords(table.optional_text("message"), table.optional_text("advice"))
+    for key, text in (("message", words.message), ("advice", words.advice)):
+        if text is not None and not text.strip():
+            raise table.fault(f"{key} is empty; write a sentence, or leave the key out for the usual one")
+    return words

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_runtime.gate.catalogue import load_catalogue
-from edge_runtime.gate.checks import RuleOutcome, State, choose_decimals, round_value
+from edge_runtime.gate.checks import RuleOutcome, State, choose_decimals, format_limit, round_value
+from edge_runtime.gate.reasons import Decides
 from edge_runtime.gate.rules import Level, RulePack
 
 __all__ = ["RuleReason", "build_rule_reason"]
@@ -23,6 +24,7 @@ class RuleReason:
         state: "failed" or "not_checked".
         value, limit: measured and asked, in the check's unit or in words; None: there is none.
         message, advice: for people.
+        decides: the verdict that it asks for: "reject" or "review"; None: it only advises.
     """
 
     code: str
@@ -33,23 +35,33 @@ class RuleReason:
     limit: float | str | None
     message: str
     advice: str
+    decides: Decides = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The reason's JSON object; numbers rounded as for outcomes."""
+        """The reason's JSON object; the value rounded as for outcomes."""
         return {
             "code": self.code,
+            "decides": self.decides,
             "rule": self.rule,
             "level": self.level,
             "state": self.state,
             "value": round_value(self.value, self.limit),
-            "limit": round_value(self.limit),
+            "limit": self.limit,
             "message": self.message,
             "advice": self.advice,
         }
 
 
-def build_rule_reason(outcome: RuleOutcome, pack: RulePack, language: str = "en") -> RuleReason:
+def build_rule_reason(
+    outcome: RuleOutcome, pack: RulePack, language: str = "en", decides: Decides = None
+) -> RuleReason:
     """The reason for an outcome that is not "passed".
+
+    Args:
+        outcome: of a rule.
+        pack: the rule's.
+        language: of message and advice.
+        decides: the verdict that the outcome asks for.
 
     Raises:
         UsageError: there is no catalogue for ``language``.
@@ -64,7 +76,7 @@ def build_rule_reason(outcome: RuleOutcome, pack: RulePack, language: str = "en"
         "asks": catalogue.say(f"asks.{outcome.level}"),
         "check": catalogue.say(f"check.{rule.check}"),
         "value": _show(outcome.value, outcome.limit, unit, nothing),
-        "limit": _show(outcome.limit, None, unit, nothing),
+        "limit": _show_limit(outcome.limit, unit, nothing),
         "low": _show(low, outcome.limit, unit, nothing),
         "high": _show(high, outcome.limit, unit, nothing),
         "format": outcome.format,
@@ -81,16 +93,29 @@ def build_rule_reason(outcome: RuleOutcome, pack: RulePack, language: str = "en"
         outcome.limit,
         message,
         catalogue.say(f"{outcome.code}.advice", **words),
+        decides,
     )
 
 
 def _show(value: float | str | None, limit: float | str | None, unit: str, nothing: str) -> str:
-    """A number with as few decimals as tell it from the limit; a ratio, or a few percent, has one at least."""
+    """A number with as few decimals as leave it on its side of the limit, but as many as the limit has.
+
+    A ratio, or a few percent, has one at least.
+    """
     if value is None or value == "":
         return nothing
     if isinstance(value, str):
         return value
     least = 0 if abs(value) >= 10 or round(value) == round(value, 1) else 1
-    text = f"{value:.{choose_decimals(value, limit, least)}f}"
+    if isinstance(limit, (int, float)):
+        least = max(least, len(format_limit(limit).partition(".")[2]))
+    return _add_unit(format_limit(round(value, choose_decimals(value, limit, least))), unit)
+
+
+def _show_limit(limit: float | str | None, unit: str, nothing: str) -> str:
+    return _add_unit(format_limit(limit), unit) if isinstance(limit, (int, float)) else limit or nothing
+
+
+def _add_unit(text: str, unit: str) -> str:
     # Levels are a bare number on a scale that the message names.
     return text if unit in ("", "levels") else f"{text} {unit}"

@@ -113,8 +113,8 @@ class TomlTable:
             raise self.fault(f"{key} is {value!r}; {find_near(value, known)}")
         return value
 
-    def texts(self, key: str, example: str = "...") -> tuple[str, ...]:
-        """A list of texts; empty where it is missing."""
+    def texts(self, key: str, example: str = '"..."') -> tuple[str, ...]:
+        """A list of texts; empty where it is missing. ``example`` is what stands in a list, as TOML."""
         values = self._values.get(key, [])
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
             raise self.fault(f"{key} is {_show(values)}; write a list of texts, as in {key} = [{example}]")
@@ -122,7 +122,9 @@ class TomlTable:
 
     def choices(self, key: str, known: Collection[str]) -> tuple[str, ...]:
         """A list of ``known`` words; empty where it is missing."""
-        values = self.texts(key, ", ".join(known)[:40])
+        value = self._values.get(key)
+        examples = [value] if isinstance(value, str) and value in known else list(known)[:2]
+        values = self.texts(key, ", ".join(f'"{name}"' for name in examples))
         for value in values:
             if value not in known:
                 raise self.fault(f"{key} holds {value!r}; {find_near(value, known)}")
@@ -153,6 +155,8 @@ def read_toml_file(path: str | Path, what: str) -> str:
     Raises:
         PolicyError: it cannot be read.
     """
+    if not str(path):
+        raise PolicyError(f"the {what}'s path is empty; pass a TOML file, or nothing at all")
     try:
         # Windows' Notepad puts a byte order mark in front of UTF-8, which TOML does not know.
         return Path(path).read_text(encoding="utf-8-sig")

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.contract import ATTRIBUTE_NAMES
+from edge_runtime.gate.reasons import MARKS, find_mark
 
-__all__ = ["DECISIONS", "MARKS", "CategoryFigures", "Figures", "ReasonFigures"]
+__all__ = ["DECISIONS", "CategoryFigures", "Figures", "ReasonFigures"]
 
 DECISIONS = ("accept", "review", "reject")
-MARKS = ("broken", "score", "look", "advice")  # what weighs most stands first
 
 
 @dataclass(slots=True)
@@ -166,17 +166,8 @@ class Figures:
         key = (reason["code"], reason.get("rule", ""))
         if key not in self.reasons:
             attribute = reason.get("attribute", "")
-            self.reasons[key] = ReasonFigures(len(self.reasons), *key, attribute, _mark(reason), reason["message"])
+            self.reasons[key] = ReasonFigures(len(self.reasons), *key, attribute, find_mark(reason), reason["message"])
         return self.reasons[key]
-
-
-def _mark(reason: Mapping[str, Any]) -> str:
-    """The catalogue's word for how a reason weighs."""
-    if "rule" not in reason:
-        return "score"
-    if reason["state"] == "not_checked":
-        return "look"
-    return "broken" if reason["level"] == "must" else "advice"
 
 
 def _weigh(figures: ReasonFigures) -> tuple[int, int, int]:

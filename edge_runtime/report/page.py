@@ -14,13 +14,14 @@ from edge_runtime.contract import ATTRIBUTE_NAMES
 from edge_runtime.errors import UsageError
 from edge_runtime.gate.catalogue import load_catalogue
 from edge_runtime.gate.gate import Gate
+from edge_runtime.gate.reasons import MARKS
 from edge_runtime.gate.rules import RulePack
 from edge_runtime.printable import make_printable
 from edge_runtime.report.charts import Histogram, Scatter, build_histogram, build_scatter
 from edge_runtime.report.collection import CHUNK_PHOTOS, Collection
 from edge_runtime.report.embed import embed_json
-from edge_runtime.report.figures import DECISIONS, MARKS, Figures, ReasonFigures
-from edge_runtime.report.words import WORDS
+from edge_runtime.report.figures import DECISIONS, Figures, ReasonFigures
+from edge_runtime.report.words import LABELS, WORDS
 
 __all__ = ["Page"]
 
@@ -52,6 +53,7 @@ class Page:
         self._language = gate.language
         self._catalogue = load_catalogue(gate.language)
         self._words = WORDS[gate.language]
+        self._labels = LABELS[gate.language]
         self._checks = {f"{pack.name}/{rule.name}": rule.check for pack in gate.packs for rule in pack.rules}
         self._markup = Markup
         self._environment = jinja2.Environment(
@@ -76,6 +78,7 @@ class Page:
         style = self._environment.get_template("style.html").render()
         context = {
             "say": self._say,
+            "say_label": self._say_label,
             "number": _show_number,
             "share": _show_share,
             "language": {"en": "en", "zh": "zh-Hans"}[self._language],
@@ -125,6 +128,9 @@ class Page:
         text = self._words[key]
         return text.format(**values) if values else text
 
+    def _say_label(self, label: str) -> str:
+        return self._labels.get(label, label)
+
     def _mark_safe(self, pieces: Iterator[str]) -> Iterator[str]:
         return (self._markup(piece) for piece in pieces)
 
@@ -160,7 +166,8 @@ class Page:
         )
         return {
             "attributes": ATTRIBUTE_NAMES,
-            "categories": figures.categories,
+            "categories": [self._say_label(label) for label in figures.categories],
+            "labels": dict(self._labels),
             "chunk": CHUNK_PHOTOS,
             "decisions": DECISIONS,
             "language": self._language,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-__all__ = ["WORDS"]
+__all__ = ["LABELS", "WORDS"]
 
 _ENGLISH = {
     "title": "Photo report",
@@ -189,5 +189,32 @@ _CHINESE = {
     "nothing_leaves": "本页是单个文件，不加载也不发送任何内容。",
     "empty": "没有可以判断的照片。",
 }
+
+_CHINESE_LABELS = {
+    "unknown": "未知",
+    "accessories": "配饰",
+    "baby": "母婴",
+    "bags": "箱包",
+    "beauty": "美妆",
+    "clothing": "服装",
+    "electronics": "电子产品",
+    "food": "食品",
+    "footwear": "鞋类",
+    "grocery": "杂货",
+    "home": "家居",
+    "kitchen": "厨房用品",
+    "stationery": "文具",
+    "toys": "玩具",
+    "flat_lay": "平铺",
+    "in_store": "店内",
+    "lifestyle": "生活场景",
+    "other": "其他",
+    "studio_model": "棚拍（模特）",
+    "studio_white": "棚拍（白底）",
+    "tabletop": "桌面",
+}
+
+LABELS: Mapping[str, Mapping[str, str]] = MappingProxyType({"en": {}, "zh": _CHINESE_LABELS})
+"""Categories and styles by the model's own words, a language each; what is missing stays as the model has it."""
 
 WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType({"en": _ENGLISH, "zh": _CHINESE})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import inspect
 import io
@@ -18,7 +19,9 @@ from PIL import Image
 
 import edge_runtime
 from edge_runtime import parallel
-from edge_runtime.cli.inputs import expand_paths
+from edge_runtime.cli import rules, score
+from edge_runtime.cli.inputs import expand_paths, expand_patterns
+from edge_runtime.cli.parser import CommandParser
 from edge_runtime.cli.work import work_through
 from edge_runtime.contract import ATTRIBUTE_NAMES
 from edge_runtime.errors import InputError
@@ -194,6 +197,42 @@ def test_folders_may_be_deeper_than_calls(tmp_path: Path) -> None:
         assert list(expand_paths([str(tmp_path)], is_recursive=True)) == list(map(str, photos))
     finally:
         sys.setrecursionlimit(limit)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "usage"),
+    [
+        (["score", "a.jpg", "--jsonl"], "usage: photogate score [-h]"),
+        (["rules", "list", "--x"], "photogate rules list"),
+    ],
+)
+def test_unknown_arguments_show_the_usage_of_their_command(
+    arguments: list[str], usage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commands = argparse.ArgumentParser("photogate").add_subparsers(parser_class=CommandParser)
+    score.add_command(commands)
+    rules.add_command(commands)
+    with pytest.raises(SystemExit, match="2"):
+        commands.choices[arguments[0]].parse_args(arguments[1:])
+    told = capsys.readouterr().err
+    assert usage in told and f"unrecognized arguments: {arguments[-1]}" in told
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdin"])
+def test_nothing_can_be_piped_in(run_command: Run, folder: Path, name: str) -> None:
+    result = run_command("score", name, folder / "b.jpg", "--format", "jsonl", input=None)
+    failure, score = map(json.loads, result.stdout.splitlines())
+    assert (result.returncode, failure["path"], failure["error"]["type"]) == (1, name, "InputError")
+    assert "photos cannot be piped in; save it as a file" in failure["error"]["message"]
+    assert "quality" in score
+
+
+def test_patterns_are_expanded_where_no_shell_does_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "[b].jpg").touch()
+    patterns = [str(folder / "?.jpg"), str(folder / "[b].jpg"), str(folder / "*.gif")]
+    assert expand_patterns(patterns) == patterns
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert expand_patterns(patterns) == [str(folder / "b.jpg"), str(folder / "c.jpg"), *patterns[1:]]
 
 
 def test_own_policy(run_command: Run, folder: Path, tmp_path: Path) -> None:

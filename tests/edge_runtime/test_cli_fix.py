@@ -17,6 +17,8 @@ import pytest
 from PIL import Image
 
 from edge_runtime import PhotoScorer
+from edge_runtime.cli import fix as cli_fix
+from edge_runtime.cli.main import main
 from edge_runtime.enhance import compute_psnr_db, compute_ssim
 
 pytest.importorskip("cv2", reason="needs OpenCV: pip install 'photogate[fix]'")
@@ -169,3 +171,16 @@ def test_a_missing_library_is_named_with_its_extra(
         assert result.returncode == 2
         assert f"needs {title}" in result.stderr
         assert "pip install 'photogate[fix]'" in result.stderr
+
+
+def test_a_photo_that_is_named_twice_is_written_once(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written: list[tuple[Path, bool]] = []
+    monkeypatch.setattr(
+        cli_fix, "write_result", lambda result, target, originals, *, force: written.append((target, force))
+    )
+    dark, out = str(folder / "coffee-dark.jpg"), tmp_path / "out"
+    assert main(["fix", dark, dark, "-o", f"{out}/", "--format", "jsonl"]) == 0
+    assert [json.loads(line)["outcome"] for line in capsys.readouterr().out.splitlines()] == ["fixed"] * 2
+    assert written == [(out / "coffee-dark.jpg", False)]

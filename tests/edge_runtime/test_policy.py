@@ -84,6 +84,24 @@ def test_required_attributes_are_reviewed_at_best(build_score: BuildScore) -> No
     assert evaluate(build_score(90, noise=1), required).decision == "accept", "noise is not required"
 
 
+def test_what_decides_stands_first(build_score: BuildScore) -> None:
+    text = POLICY + "[attributes.exposure]\nminimum = 50\nreject_below = 20\n[attributes.color]\nminimum = 50\n"
+    policy = parse_policy(text.replace("minimum = 30", "minimum = 30\nrequired = true"), "shop.toml")
+    faults = {"sharpness": 40.0, "noise": 10.0, "exposure": 10.0, "color": 10.0}
+    expected: list[tuple[float, list[tuple[str, str | None]]]] = [
+        (90.0, [("exposure", "reject"), ("noise", "review"), ("sharpness", None), ("color", None)]),
+        (50.0, [("exposure", "reject"), ("sharpness", "review"), ("noise", "review"), ("color", "review")]),
+        (30.0, [(name, "reject") for name in faults]),
+    ]
+    for quality, reasons in expected:
+        verdict = evaluate(build_score(quality, **faults), policy)
+        assert verdict.decision == "reject"
+        assert [(reason.attribute, reason.to_dict()["decides"]) for reason in verdict.reasons] == reasons
+    for quality, decides in ((50.0, "review"), (30.0, "reject")):
+        (reason,) = evaluate(build_score(quality), policy).reasons
+        assert (reason.code, reason.to_dict()["decides"]) == ("low_quality", decides)
+
+
 def test_policies_go_to_other_processes() -> None:
     own = parse_policy("[quality]\naccept_from = 60\nreject_below = 40\n[weights]\nnoise = 1\n", "own")
     for policy in (load_policy(), own, Policy("plain", 60, 40, ())):
@@ -138,6 +156,12 @@ def test_default_policy_covers_every_attribute(build_score: BuildScore) -> None:
         ("name =", "zzz =", "known are: name, quality, attributes"),
         ("accept_from = 60", "accept_from = 30", "is less than reject_below"),
         ("accept_from = 60", "accept_from = 101", "outside 0-100"),
+        ("reject_below = 40.5", "reject_below = 0.4", r"0.4: points run from 0 to 100, not to 1; did you mean 40\?"),
+        ("minimum = 30", "minimum = 0.99", r"\[attributes.noise\] minimum is 0.99: .* did you mean 99\?"),
+        ('"Grain."', '" "', r"\[attributes.noise\] message is empty"),
+        ("reject_below = 40.5", 'reject_below = 40.5\nadvice = ""', r"\[quality\] advice is empty"),
+        ("[quality]", '[rules]\nchecked_elsewhere = "text"\n[quality]', r'as in checked_elsewhere = \["text"\]'),
+        ("[quality]", "[rules]\nchecked_elsewhere = 3\n[quality]", r'elsewhere = \["longest_side", "shortest_side"\]'),
         ("accept_from = 60", "accept_from = -1", "outside 0-100"),
         ("accept_from = 60", "accept_from = nan", "outside 0-100"),
         ("accept_from = 60", "accept_from = inf", "outside 0-100"),
@@ -201,6 +225,8 @@ def test_json_of_a_judged_score(build_score: BuildScore) -> None:
     assert document["quality"] == 61.4
     assert document["category"] == {"label": "toys", "probability": 0.712}
     assert list(document["attributes"]) == list(ATTRIBUTE_NAMES)
-    assert list(document["reasons"][0]) == ["code", "attribute", "value", "limit", "message", "advice"]
+    assert list(document["reasons"][0]) == [
+        *("code", "decides", "attribute", "value", "limit", "message", "advice"),
+    ]
     assert document["timings_ms"] == {"decode": 9.12, "preprocess": 1.2, "inference": 2.2, "total": 12.6}
     assert "verdict" not in score.to_dict()

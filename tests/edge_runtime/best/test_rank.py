@@ -102,6 +102,23 @@ def test_impossible_distances(scorer: PhotoScorer, bits: int) -> None:
         rank([], scorer, max_distance=bits)
 
 
+def test_a_folder_is_no_list_of_photos(scorer: PhotoScorer, examples_dir: Path) -> None:
+    for photos in (str(examples_dir), examples_dir, b"data"):
+        with pytest.raises(UsageError, match="pass a list of photos"):
+            rank(photos, scorer, max_distance=None)  # type: ignore[arg-type]
+
+
+def test_language(scorer: PhotoScorer, examples_dir: Path, run_command: Run) -> None:
+    photo = examples_dir / "coffee-dark.jpg"
+    (ranked,) = rank([photo], scorer, max_distance=None, language="zh").photos
+    assert ranked.verdict.reasons[0].message == "照片太暗、太亮或对比不足。"
+    result = run_command("best", photo, "--no-duplicates", "--language", "zh", "--format", "jsonl")
+    assert json.loads(result.stdout)["reasons"][0]["message"] == "照片太暗、太亮或对比不足。"
+    table = run_command("best", photo, "--no-duplicates", "--language", "zh")
+    assert table.stdout.split()[:4] == ["照片", "名次", "质量", "加权"]
+    assert "已排名 1 张" in table.stderr
+
+
 def test_command_json_lines(run_command: Run, burst: Path) -> None:
     pytest.importorskip("imagehash", reason=NEEDS_IMAGEHASH)
     (burst / "broken.jpg").write_bytes((burst / "a.jpg").read_bytes()[:2000])

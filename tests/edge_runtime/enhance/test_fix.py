@@ -163,6 +163,35 @@ def test_only_what_is_allowed(light_scorer: Any, dark_pixels: Pixels, encode: En
     assert enhance(encode(dark_pixels), light_scorer, operations=["crop"]).outcome == "nothing_to_do"
 
 
+def test_policy_operations_and_language_as_the_gate_takes_them(
+    light_scorer: Any, dark_pixels: Pixels, encode: Encode, tmp_path: Path
+) -> None:
+    policy = tmp_path / "shop.toml"
+    policy.write_text("[quality]\naccept_from = 90\nreject_below = 80\n[attributes.exposure]\nminimum = 95\n", "utf-8")
+    result = enhance(encode(dark_pixels), light_scorer, policy, operations="exposure", language="zh")
+    assert result.before_verdict.policy == "shop"
+    assert [operation.name for operation in result.operations] == ["exposure"]
+    assert result.before_verdict.reasons[0].message == "照片太暗、太亮或对比不足。"
+    with pytest.raises(UsageError, match="no messages in 'fr'"):
+        enhance(encode(dark_pixels), light_scorer, language="fr")
+    with pytest.raises(UsageError, match="no operation 'cropp'"):
+        enhance(encode(dark_pixels), light_scorer, operations="cropp")
+
+
+def test_why_nothing_was_tried(make_scorer: Any) -> None:
+    good = make_scorer(lambda pixels: (90.0, {}))
+    blurred = make_scorer(lambda pixels: (30.0, {"sharpness": 5.0}))
+    dark = make_scorer(lambda pixels: (30.0, {"exposure": 5.0}))
+    white = np.full((200, 200, 3), 255, np.uint8)
+    assert enhance(white, good).explanation == "nothing in the photo calls for a change"
+    text = enhance(white, good, operations=["crop"]).explanation
+    assert text == "nothing in the photo calls for the operations that are allowed"
+    text = enhance(white, blurred).explanation
+    assert text.startswith("no operation can help with what the photo is marked down for (sharpness)")
+    text = enhance(white, dark, operations=["crop"]).explanation
+    assert text.startswith("none of the operations that are allowed can help") and "(exposure)" in text
+
+
 def test_a_crop_is_compared_with_the_original_cropped_alike(make_scorer: Any, encode: Encode) -> None:
     pixels = np.full((900, 1200, 3), 255, np.uint8)
     pixels[350:550, 450:750] = (90, 40, 40)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -54,6 +55,16 @@ def test_one_photo_to_a_picture_and_a_json_line(run_command: Run, folder: Path, 
     assert forced.returncode == 0, forced.stderr
 
 
+def test_unfinished_work_is_told(run_command: Run, folder: Path) -> None:
+    unfinished = run_command("explain", folder / "a.jpg", "--budget-ms", "1")
+    assert unfinished.stdout.splitlines()[0].endswith("note")
+    assert re.search(r"unfinished: time was up; try --budget-ms \d+00\n", unfinished.stdout)
+    chinese = run_command("explain", folder / "a.jpg", "--budget-ms", "1", "--language", "zh")
+    assert "未完成：时间已到" in chinese.stdout and "已分析 1 张" in chinese.stderr
+    finished = run_command("explain", folder / "a.jpg", "--budget-ms", "60000")
+    assert "unfinished: " not in finished.stdout
+
+
 def test_a_folder_to_a_folder_and_a_failure_stops_nothing(run_command: Run, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "heat"
     result = run_command("explain", folder, "-o", out, "--format", "jsonl", *QUICK)
@@ -81,6 +92,7 @@ def test_a_photo_that_is_named_twice_stops_nothing(run_command: Run, folder: Pat
         (["--budget-ms", "nan"], "more than 0"),
         (["--grid", "7", "--budget-ms", "1"], "grid of 7"),
         (["--grid", "0"], "grid of 0"),
+        (["--json", "--format", "csv"], "contradict each other"),
         (["-o", "heat.gif"], "cannot write .gif"),
         (["--model", "none.tflite"], "cannot read the model"),
     ],

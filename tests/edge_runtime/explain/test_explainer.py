@@ -12,7 +12,7 @@ from PIL import Image, ImageFilter
 
 from edge_runtime import PhotoScorer
 from edge_runtime.contract import unpack_model
-from edge_runtime.errors import InputError, ModelError, UsageError
+from edge_runtime.errors import InputError, ModelError, PolicyError, UsageError
 from edge_runtime.explain import ATTRIBUTES, Explainer, Study, explain
 from edge_runtime.explain.maps import ModelMaps
 from edge_runtime.explain.trials import FAULTS
@@ -125,8 +125,11 @@ def test_heat_is_read_only(blurred_study: Study) -> None:
 def test_impossible_wishes(explainer: Explainer, blurred_study: Study, textured: Image.Image, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="sharpness"):
         explainer.explain(textured, "sharpnes")
-    with pytest.raises(UsageError, match="grid of 7"):
+    with pytest.raises(UsageError, match=r"grid of 7 .* choose from 1, 2, 4"):
         blurred_study.explain(grid=7)
+    assert blurred_study.explain(grid=1).heat.shape == (1, 1)
+    with pytest.raises(PolicyError, match="cannot read the policy"):
+        explainer.explain(textured, policy=tmp_path / "none.toml")
     with pytest.raises(UsageError, match="more than 0"):
         explainer.explain(textured, budget_ms=0.0)
     with pytest.raises(UsageError, match="rounds"):

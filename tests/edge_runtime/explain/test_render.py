@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge_runtime.explain import Box, Explanation
-from edge_runtime.explain.render import FULL_SCALE_POINTS
+from edge_runtime.explain.render import FULL_SCALE_POINTS, _say_finding
 from edge_runtime.result import Score
 
 Build = Callable[..., Explanation]
@@ -92,3 +92,11 @@ def test_points_are_those_of_the_attribute(build: Build, spot: NDArray[np.float3
     explanation = build(spot, stands_out=True)
     assert explanation.points == 64.0
     assert replace(explanation, attribute="quality").points == 71.0
+
+
+def test_unfinished_work_is_told(build: Build) -> None:
+    explanation = build(np.zeros((20, 20), dtype=np.float32), stands_out=False)
+    assert "Unfinished" not in _say_finding(explanation)
+    assert _say_finding(replace(explanation, is_complete=False)).endswith(
+        "Unfinished: time was up; try --budget-ms 600."
+    )

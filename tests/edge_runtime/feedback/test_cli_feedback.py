@@ -46,7 +46,10 @@ def test_add_list_remove(run_command: Run, place: Path, photo: Path, scorer: Pho
     (row,) = csv.DictReader(io.StringIO(run_command("feedback", "list", "--store", place, "--format", "csv").stdout))
     assert (row["id"], row["note"], row["group"]) == ("1", "the handle, it is cut", "7")
     assert "the handle, it is cut" in run_command("feedback", "list", "--store", place).stdout
-    removed = run_command("feedback", "remove", "1", "--store", place)
+    refused = run_command("feedback", "remove", "1", "99", "--store", place)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "no correction 99" in refused.stderr
+    removed = run_command("feedback", "remove", "1", "1", "--store", place)
     assert (removed.returncode, removed.stdout) == (0, "removed 1\n")
     again = run_command("feedback", "remove", "1", "--store", place)
     assert again.returncode == 2
@@ -118,6 +121,8 @@ def test_recalibrate_writes_a_policy_that_the_gate_takes(
             data = photo.read_bytes() + number.to_bytes(2, "big")  # what follows the end of a JPEG is not its picture
             quality = 30.0 + number
             score = build_score(quality, model=ModelInfo("built", "1", sha256, "none"))
+            if number == 7:
+                store.add(data, score, "accept")  # what a seller thought at first
             store.add(data, score, "accept" if quality >= 75 else "review" if quality >= 50 else "reject")
     output = tmp_path / "policy.toml"
     few = run_command("feedback", "recalibrate", "--store", place, "-o", output, "--min-count", "61")
@@ -126,6 +131,7 @@ def test_recalibrate_writes_a_policy_that_the_gate_takes(
     assert not output.exists()
     result = run_command("feedback", "recalibrate", "--store", place, "-o", output)
     assert result.returncode == 0, result.stderr
+    assert "1 correction does not count: the latest verdict on the photo is another" in result.stdout
     assert "accept_from 60 -> " in result.stdout
     assert "wrong accepts" in result.stdout
     policy = load_policy(output)
@@ -144,6 +150,7 @@ def test_recalibrate_writes_a_policy_that_the_gate_takes(
     )
     document = json.loads(again.stdout)
     assert again.returncode == 0, again.stderr
+    assert document["superseded"] == 1
     assert document["is_kept"], "the limits fit already"
     assert document["new"] == document["old"]
     assert load_policy(output) == policy
@@ -182,7 +189,7 @@ def test_wrong_usage(run_command: Run, place: Path, photo: Path, tmp_path: Path)
     for others, words in (
         (("list", "--store", ""), "is no file's name"),
         (("add", photo, "--verdict", "accept", "--note", "x" * 10_001, "--store", place), "the note has 10,001"),
-        (("remove", "99999999999999999999", "--store", place), "no correction has such a number"),
+        (("remove", "99999999999999999999", "--store", place), "no correction 99999999999999999999"),
     ):
         result = run_command("feedback", *others)
         assert result.returncode == 2, others

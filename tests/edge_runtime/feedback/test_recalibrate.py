@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -162,11 +163,14 @@ def test_too_few(build_correction: BuildCorrection, policy: Policy) -> None:
         recalibrate(corrections, policy, min_count=9)
 
 
-def test_corrections_that_contradict_each_other(build_correction: BuildCorrection, policy: Policy) -> None:
+def test_the_latest_verdict_on_a_photo_counts(build_correction: BuildCorrection, policy: Policy) -> None:
     corrections = say(build_correction, 75.0, 30.0)
-    corrections += [build_correction(98, 50.0, "accept", "p"), build_correction(99, 50.0, "reject", "p")]
-    with pytest.raises(UsageError, match=r"contradict each other: accept \(98\), reject \(99\)"):
-        recalibrate(corrections, policy)
+    changed = [build_correction(97 + place, 50.0, verdict, "p") for place, verdict in enumerate(("accept", "review"))]
+    result = recalibrate([changed[0], *corrections, changed[1], changed[1]], policy)
+    expected = recalibrate([*corrections, changed[1]], policy)
+    assert (result.photos, result.superseded, expected.superseded) == (61, 1, 0)
+    assert result.policy == expected.policy
+    assert result.to_dict()["superseded"] == 1
 
 
 def test_verdicts_that_contradict_the_score(build_correction: BuildCorrection, policy: Policy) -> None:
@@ -216,6 +220,17 @@ def test_a_policy_survives_its_file(text: str, tmp_path: Path) -> None:
 
 def test_the_default_policy_survives_its_file(policy: Policy) -> None:
     assert parse_policy(format_policy(policy), "default") == policy
+
+
+def test_the_latest_verdict_counts_though_its_photo_is_gone(build_correction: BuildCorrection, tmp_path: Path) -> None:
+    def fail() -> PhotoScorer:
+        raise AssertionError("nothing is to be scored")
+
+    first, other, last = (build_correction(number, 50.0 + number, "accept", "p") for number in (1, 2, 3))
+    first, last = (replace(c, score=replace(c.score, model=ModelInfo("a", "1", "0" * 64, "x"))) for c in (first, last))
+    usable, lost = score_again([first, other, last], tmp_path, other.score.model.sha256, fail)
+    assert ([correction.id for correction in usable], lost) == ([1, 2, 3], [])
+    assert {correction.score for correction in usable} == {other.score}
 
 
 def test_scores_of_another_model_are_made_again(

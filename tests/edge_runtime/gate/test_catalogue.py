@@ -12,10 +12,12 @@ from types import ModuleType
 import pytest
 
 import edge_runtime
+from edge_runtime.cli.words import TABLE_WORDS
 from edge_runtime.errors import UsageError
 from edge_runtime.gate.catalogue import LANGUAGES, Catalogue, load_catalogue
 from edge_runtime.gate.check_names import CHECKS
 from edge_runtime.gate.reasons import REASON_CODES
+from edge_runtime.report.words import WORDS as REPORT_WORDS
 
 LOCALE = Path(edge_runtime.__file__).parent / "gate" / "locale"
 NOT_CHECKED = ("background", "no_product", "too_close", "border", "no_detector", "undecided", "no_file")
@@ -42,6 +44,7 @@ def list_keys() -> set[str]:
     for spec in CHECKS.values():
         codes |= {code for code in (spec.too_low, spec.too_high, spec.found) if code}
     texts = {f"{code}.{part}" for code in codes for part in ("message", "advice")}
+    texts |= {f"attribute.{name}" for name in (*REASON_CODES, "weighted_quality")}
     return texts | {f"check.{name}" for name in CHECKS} | {f"mark.{mark}" for mark in MARKS} | set(WORDS)
 
 
@@ -79,6 +82,15 @@ def test_chinese_is_chinese_and_english_is_not(compiler: ModuleType) -> None:
     english, chinese = (compiler.read_po(po_path(language)) for language in ("en", "zh"))
     assert all(any("\u4e00" <= c <= "\u9fff" for c in text) for key, text in chinese.items() if key)
     assert all(text.isascii() for text in english.values())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_tables_and_reports_call_the_attributes_alike(language: str) -> None:
+    catalogue = load_catalogue(language)
+    for name in REASON_CODES:
+        word = catalogue.say(f"attribute.{name}")
+        assert REPORT_WORDS[language][name].lower() == word
+        assert TABLE_WORDS[language].get(name, name) == word
 
 
 def test_advice_says_what_to_do(compiler: ModuleType) -> None:

@@ -55,6 +55,35 @@ def test_a_limit_that_is_hardly_missed_is_not_shown_as_met(check: CheckPhoto, tm
     assert "0.7999" in build_rule_reason(outcome, load_pack("ebay")).message
 
 
+@pytest.mark.parametrize(
+    ("rule", "size", "message"),
+    [
+        ('check = "aspect_ratio"\nmaximum = 1.33', (400, 300), "is 1.333, eBay requires at most 1.33."),
+        (
+            'check = "aspect_ratio"\nminimum = 1.3333333333334',
+            (400, 300),
+            "1.3333333333333, eBay requires at least 1.3333333333334.",
+        ),
+        ('check = "longest_side"\nmaximum = 720.5', (721, 400), "has 721 px, eBay requires at most 720.5 px."),
+        ('check = "longest_side"\nminimum = 720.5', (720, 400), "has 720 px, eBay requires at least 720.5 px."),
+        ('check = "megapixels"\nmaximum = 0.025', (200, 126), "0.0252 MP, eBay requires at most 0.025 MP."),
+        ('check = "megapixels"\nmaximum = 0.000001', (20, 20), "0.0004 MP, eBay requires at most 0.000001 MP."),
+    ],
+)
+def test_the_limit_is_shown_as_written(
+    check: CheckPhoto, tmp_path: Path, rule: str, size: tuple[int, int], message: str
+) -> None:
+    path = tmp_path / "a.png"
+    Image.new("RGB", size).save(path)
+    outcome = check(rule, path)
+    reason = build_rule_reason(outcome, load_pack("ebay"))
+    assert outcome.state == "failed"
+    assert message in reason.message
+    document = reason.to_dict()
+    assert str(document["limit"]) in (rule.rpartition(" ")[2], "1e-06")
+    assert (document["value"] < document["limit"]) == ("minimum" in rule)
+
+
 @pytest.mark.parametrize(("size", "wanted"), [((8000, 8000), "passed"), ((8000, 8001), "failed")])
 def test_sixty_four_megapixels(check: CheckPhoto, tmp_path: Path, size: tuple[int, int], wanted: str) -> None:
     path = tmp_path / "a.jpg"

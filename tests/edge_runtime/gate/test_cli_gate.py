@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from edge_runtime.cli.wrapping import display_width
 from edge_runtime.gate import list_packs
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -84,7 +85,33 @@ def test_csv(run_command: Run, folder: Path, policy: Path) -> None:
     assert rows[0]["rules_passed"] == "4/4"
     assert rows[1]["reasons"] == "longest_side_too_long"
     assert "Save a copy scaled down" in rows[1]["advice"]
+    assert rows[1]["rejected_by"] == "shopify/size:longest_side_too_long"
+    assert rows[1]["review_by"] == ""
     assert rows[2]["error_type"] == "DecodeError"
+
+
+def test_csv_says_which_rule_decides_what(run_command: Run, examples_dir: Path) -> None:
+    result = run_command("gate", examples_dir / "coffee-dark.jpg", "--rules", "amazon", "--format", "csv")
+    (row,) = csv.DictReader(io.StringIO(result.stdout))
+    assert row["rejected_by"] == "amazon/background:background_not_white"
+    assert row["review_by"].split("; ")[1:] == [
+        *("amazon/text:not_checked_no_detector", "amazon/watermark:not_checked_no_detector"),
+    ]
+    assert row["advised_by"].split("; ") == ["exposure:bad_exposure", "amazon/zoom:longest_side_too_short"]
+    assert row["advice"].count("nothing may be written, stamped or drawn") == 1
+
+
+def test_a_chinese_table(run_command: Run, examples_dir: Path) -> None:
+    result = run_command("gate", examples_dir / "coffee-dark.jpg", "--rules", "amazon", "--language", "zh")
+    heading, row, *lines = result.stdout.splitlines()
+    assert heading.split()[:4] == ["照片", "结论", "质量", "加权"]
+    assert row.split()[1] == "不通过"
+    assert display_width(heading[: heading.index("质量") + 2]) == display_width(row[: row.index(row.split()[2]) + 4])
+    assert any(line.startswith("    评分    曝光: 照片太暗") for line in lines)
+    assert max(map(display_width, lines)) <= 118
+    assert sum(display_width(line) > 105 for line in lines) >= 3, "lines are full, though there are no spaces"
+    assert not any(line.strip()[0] in "，。；：" for line in lines)
+    assert "不通过 1 张，失败 0 张（策略 default，Amazon 规则（" in result.stderr
 
 
 def test_without_rules_it_is_the_policy(run_command: Run, folder: Path, tmp_path: Path) -> None:
@@ -173,6 +200,8 @@ def test_a_pack_of_ones_own(run_command: Run, folder: Path, policy: Path, tmp_pa
     result = run_command("gate", folder / "a.jpg", "--policy", policy, "--rules", own)
     assert result.returncode == 3
     assert "width divided by height is 5.1, Own requires at most 2." in " ".join(result.stdout.split())
+    own.write_text(lines.replace("2026-11-20", "2126-11-20") + rule, encoding="utf-8")
+    assert "as_of is 2126-11-20, in the future" in run_command("rules", "check", own).stdout
     own.write_text(lines + rule.replace("maximum", "maximun"), encoding="utf-8")
     result = run_command("rules", "check", "ebay", own, "--format", "jsonl")
     fine, faulty = map(json.loads, result.stdout.splitlines())

@@ -97,6 +97,7 @@ def test_checked_elsewhere(scorer: PhotoScorer, listing: Path) -> None:
     result = Gate(scorer, both, ["ebay"]).judge(listing)
     assert result.decision == "accept"
     assert codes(result) == ["not_checked_no_detector"] * 2, "it is still said"
+    assert [reason.decides for reason in result.reasons] == [None] * 2
 
 
 def test_a_broken_must_rejects_and_a_recommendation_does_not(
@@ -106,9 +107,10 @@ def test_a_broken_must_rejects_and_a_recommendation_does_not(
     draw_photo((700, 700), (200, 200, 487, 487)).save(path, quality=95)
     result = Gate(scorer, ACCEPT_ALL, ["amazon"], detectors=CLEAN).judge(path)
     assert result.decision == "reject"
-    assert codes(result) == ["longest_side_too_short", "product_too_small"]
-    size, fill = result.reasons
+    assert codes(result) == ["product_too_small", "longest_side_too_short"]
+    fill, size = result.reasons
     assert (size.level, fill.level) == ("should", "must")  # type: ignore[union-attr]
+    assert (fill.decides, size.decides) == ("reject", None), "what decided stands first"
     assert fill.advice == "Step closer or crop: the product fills 41 %, the rule asks 85 %."
     assert fill.message == ("The product is too small in the picture: it fills 41 %, Amazon requires at least 85 %.")
     result = Gate(scorer, ACCEPT_ALL, ["google-merchant"], today=AFTER).judge(path)
@@ -120,8 +122,8 @@ def test_chinese(scorer: PhotoScorer, tmp_path: Path, draw_photo: DrawPhoto) -> 
     draw_photo((700, 700), (200, 200, 487, 487)).save(path, quality=95)
     strict = parse_policy("[quality]\naccept_from = 100\nreject_below = 0\n", "p.toml")
     result = Gate(scorer, strict, ["amazon"], language="zh").judge(path)
-    assert "low_quality" in codes(result)
-    assert result.reasons[0].message == "照片整体质量低于要求。"
+    messages = {reason.code: reason.message for reason in result.reasons}
+    assert messages["low_quality"] == "照片整体质量低于要求。"
     advice = {reason.code: reason.advice for reason in result.reasons}
     assert advice["product_too_small"] == "靠近一些拍摄或裁剪：商品占画面 41 %，规则要求 85 %。"
 
@@ -143,6 +145,14 @@ def test_the_stricter_of_policy_and_rules_decides(scorer: PhotoScorer, listing: 
     result = Gate(scorer, reject_all, ["shopify"]).judge(listing)
     assert (result.decision, codes(result)) == ("reject", ["low_quality"])
     assert Gate(scorer, reject_all, ["ebay"]).judge(listing).decision == "reject"
+
+
+def test_advice_of_the_score_stands_behind_what_rejected(scorer: PhotoScorer, examples_dir: Path) -> None:
+    result = Gate(scorer, rules=["amazon"]).judge(examples_dir / "coffee-dark.jpg")
+    decided = [reason["decides"] for reason in result.to_dict()["reasons"]]
+    assert decided == sorted(decided, key=("reject", "review", None).index)
+    assert (result.decision, decided[0], result.reasons[0].code) == ("reject", "reject", "background_not_white")
+    assert [reason.decides for reason in result.reasons] == decided
 
 
 def test_one_pack_needs_no_list(scorer: PhotoScorer) -> None:
@@ -178,7 +188,7 @@ def test_json(scorer: PhotoScorer, listing: Path) -> None:
     assert rules["amazon/fill"]["value"] == pytest.approx(85.4, abs=0.3)
     assert rules["amazon/text"]["value"] is None
     assert list(document["reasons"][0]) == [
-        *("code", "rule", "level", "state", "value", "limit", "message", "advice"),
+        *("code", "decides", "rule", "level", "state", "value", "limit", "message", "advice"),
     ]
     assert "path" not in Gate(scorer).judge(Image.open(listing)).to_dict()
 
@@ -227,7 +237,10 @@ def test_wrong_use(scorer: PhotoScorer) -> None:
         Gate(scorer, rules=["aliexpress"])
     with pytest.raises(PolicyError, match="cannot read the policy"):
         Gate(scorer, "none.toml")
+    with pytest.raises(PolicyError, match="the policy's path is empty"):
+        Gate(scorer, "")
     assert isinstance(Gate(scorer).policy, Policy)
+    assert Gate(scorer, rules=None).packs == ()
 
 
 def test_every_failing_rule_has_words(scorer: PhotoScorer, tmp_path: Path, draw_photo: DrawPhoto) -> None:

@@ -17,7 +17,8 @@ from edge_runtime import PhotoScorer
 from edge_runtime.decode import DecodedPhoto, decode
 from edge_runtime.errors import DecodeError
 from edge_runtime.gate import Gate, GateResult
-from edge_runtime.gate.policy import evaluate
+from edge_runtime.gate.policy import find_reasons
+from edge_runtime.gate.reasons import find_decision
 from edge_runtime.result import Attributes, Label
 
 pytest.importorskip("jinja2", reason="needs jinja2: pip install 'photogate[report]'")
@@ -47,8 +48,8 @@ class KnownGate(Gate):
             attributes=Attributes(quality, *[80.0] * 4),
             category=Label(label, 0.9),
         )
-        verdict = evaluate(score, self.policy, self.language)
-        result = replace(self._model_result, score=score, decision=verdict.decision, reasons=verdict.reasons)
+        reasons = find_reasons(score, self.policy, self.language)
+        result = replace(self._model_result, score=score, decision=find_decision(reasons), reasons=reasons)
         return result, decode(photo)
 
 

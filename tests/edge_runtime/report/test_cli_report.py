@@ -89,7 +89,8 @@ def test_exit_code_0(run_command: Run, folder: Path, tmp_path: Path) -> None:
         (["a.jpg", "-o", "old.html"], "exists already"),
         (["a.jpg", "-o", "none/new.html"], "there is no folder none"),
         (["a.jpg", "-o", "new.html", "--data", "new.xml"], "end the name in .jsonl or .csv"),
-        (["a.jpg", "-o", "new.csv", "--data", "./new.csv"], "is the page itself"),
+        (["a.jpg", "-o", "new.csv", "--data", "./new.csv"], "end the name in .html"),
+        (["a.jpg", "-o", "-"], "--output -: a report is an HTML page"),
         (["a.jpg", "-o", "new.html", "--data", "old.csv"], "exists already"),
         (["a.jpg", "-o", "new.html", "--rules", "ebuy"], "did you mean 'ebay'"),
         (["a.jpg", "-o", "new.html", "--max-thumbnails", "-1"], "pass 0 or more"),
@@ -193,10 +194,14 @@ def test_help(run_command: Run) -> None:
 
 def test_a_photo_is_never_written_over(run_command: Run, folder: Path, tmp_path: Path) -> None:
     kept = (folder / "a.jpg").read_bytes()
-    (folder / "a.jpg").rename(folder / "a.csv")
-    for options in (("-o", folder / "a.csv"), ("-o", tmp_path / "page.html", "--data", folder / "a.csv")):
-        result = run_command("report", folder / "a.csv", *options, "--force")
+    for name in ("a.html", "a.csv"):
+        (folder / name).write_bytes(kept)
+    for photo, options in (
+        (folder / "a.html", ("-o", folder / "a.html")),
+        (folder / "a.csv", ("-o", tmp_path / "page.html", "--data", folder / "a.csv")),
+    ):
+        result = run_command("report", photo, *options, "--force")
         assert result.returncode == 2
         assert "is the original" in result.stderr
-    assert (folder / "a.csv").read_bytes() == kept
+        assert photo.read_bytes() == kept
     assert not (tmp_path / "page.html").exists()

@@ -15,7 +15,7 @@ from edge_runtime import PhotoScorer, errors, gate
 from edge_runtime.best import rank
 from edge_runtime.cli import gate as cli_gate
 from edge_runtime.cli import main as cli_main
-from edge_runtime.contract import unpack_model
+from edge_runtime.contract import ATTRIBUTE_NAMES, unpack_model
 from edge_runtime.enhance import enhance
 from edge_runtime.explain import explain
 from edge_runtime.feedback import FeedbackStore, recalibrate
@@ -88,6 +88,14 @@ def test_fields(page: str, scorer: PhotoScorer, photo: Image.Image, tmp_path: Pa
     strict = Policy("strict", 100, 100, (AttributeLimit("sharpness", 100, 100),))
     record = Gate(scorer, strict, tuple(list_packs())).judge(path).to_dict()
     assert {row[0].strip("` ") for row in _read_rows(page, "The JSON")} == set(_flatten(record))
+
+
+def test_columns(page: str) -> None:
+    rows = [row[0].strip("` ") for row in _read_rows(page, "The CSV")]
+    columns = [column.key for column in cli_gate.GATE_COLUMNS]
+    same = {"path", "verdict", "quality", "weighted_quality", *ATTRIBUTE_NAMES, "policy"}
+    assert set(rows) | same == set(columns)
+    assert rows == [column for column in columns if column in rows]
 
 
 def test_fields_of_the_other_commands(page: str, scorer: PhotoScorer, examples_dir: Path) -> None:

@@ -316,6 +316,7 @@ def test_chinese(chinese_gate: Gate, put: Put, out: Path, read_page: ReadPage) -
     assert ("html", {"lang": "zh-Hans"}) in page.tags
     assert "照片报告" in page.text and "照片不清晰。" in page.text
     assert page.json("head")["texts"][1] == "照片不清晰。"
+    assert page.json("head")["categories"] == ["玩具"] and "玩具 (1)" in page.text
 
 
 def test_languages_say_the_same_things() -> None:
