@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from edge_runtime._version import __version__
+from edge_runtime.cli.parser import CommandParser
 from edge_runtime.cli.quiet import silence_metadata_warnings
 from edge_runtime.errors import PhotogateError
 from edge_runtime.printable import make_printable
@@ -73,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _drop_output()
         return EXIT_BROKEN_PIPE
-    except OSError as error:
+    except OSError as error:  # io.UnsupportedOperation, of a closed stdout, among them
         if error.filename is not None:  # no stream's, so a fault of ours
             raise
         _drop_output()
@@ -84,8 +85,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _open_missing_streams() -> None:
     """Gives what was closed (``>&-``) an end, as without one the next file opened would get its descriptor: the
-    interpreter, which writes its log to descriptor 2, would write it into that file."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+    interpreter, which writes its log to descriptor 2, would write it into that file. Nothing can be written to
+    stdout's, so that a result which nobody gets is an error, as on a full disk."""
+    for name, mode in (("stdin", "r"), ("stdout", "r"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
 
@@ -104,7 +106,7 @@ def _build_parser(wanted: str | None) -> argparse.ArgumentParser:
         "3 a photo was rejected (gate).",
     )
     parser.add_argument("--version", action="version", version=f"photogate {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=CommandParser)
     for name in (wanted,) if wanted in COMMANDS else COMMANDS:
         import_module(f"edge_runtime.cli.{name}").add_command(commands)
     return parser

@@ -345,3 +345,11 @@ def test_an_empty_name_is_no_folder(run_command: Run) -> None:
     result = run_command("score", "")
     assert result.returncode == 1
     assert "no such file" in result.stdout
+
+
+def test_what_a_subcommand_does_not_know_is_told_with_its_own_usage(run_command: Run) -> None:
+    for command in (["explain", "x.jpg"], ["rules", "list"]):
+        result = run_command(*command, "--nonsense")
+        assert result.returncode == 2
+        assert f"usage: photogate {command[0]}" in result.stderr
+        assert "unrecognized arguments: --nonsense" in result.stderr

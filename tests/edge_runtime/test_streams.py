@@ -49,6 +49,13 @@ def test_closed_streams_change_nothing_else(path: Path, package_environment: dic
     assert result.stdout.count("\n") == 1
 
 
+def test_a_result_that_nobody_gets_is_an_error(path: Path, package_environment: dict[str, str]) -> None:
+    result = run_in_shell('photogate score "$1" >&-', path, package_environment)
+    assert result.returncode == 2
+    assert "photogate score: cannot write the output" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_no_file_takes_the_place_of_a_closed_stream(path: Path, package_environment: dict[str, str]) -> None:
     pytest.importorskip("jinja2", reason="the page needs the extra report")
     page = path.with_name("page.html")
