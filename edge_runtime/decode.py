@@ -8,9 +8,11 @@ more than the scoring, and the photos that people rated were shown to the model 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeAlias
@@ -19,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from edge_runtime.contract import ViewSpec
-from edge_runtime.errors import DecodeError, InputError
+from edge_runtime.errors import DecodeError, InputError, PhotogateError
 from edge_runtime.formats import PhotoFormat, open_with_plugin, sniff_format
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "decode_image",
     "decode_photo",
     "read_orientation",
+    "say_pillow_errors",
 ]
 
 MAX_PIXELS = 200_000_000  # the largest phone sensors deliver 16,320 x 12,240 pixels = 199.8 million
@@ -127,11 +130,25 @@ def decode_image(image: Image.Image) -> DecodedPhoto:
     """
     name = getattr(image, "filename", "") or "image"
     _check_size(image.size, name, MAX_PIXELS)
-    try:
+    with say_pillow_errors(name, image.format or "image"):
         image.load()
-    except Exception as error:
-        raise _translate(error, name, image.format or "image") from error
     return _canonical(image, image.size, name)
+
+
+@contextlib.contextmanager
+def say_pillow_errors(name: str, title: str) -> Iterator[None]:
+    """Turns what Pillow raises, which is nearly anything on a damaged file, into a DecodeError that says what to do.
+
+    Args:
+        name: the photo's, for the message.
+        title: its format's.
+    """
+    try:
+        yield
+    except PhotogateError:
+        raise
+    except Exception as error:
+        raise _translate(error, name, title) from error
 
 
 def _open_file(name: str) -> IO[bytes]:
@@ -158,24 +175,18 @@ def _open_file(name: str) -> IO[bytes]:
 def _decode_stream(stream: IO[bytes], name: str, view: ViewSpec | None, max_pixels: int) -> DecodedPhoto:
     photo_format = sniff_format(stream.read(32), name)
     stream.seek(0)
-    try:
+    with say_pillow_errors(name, photo_format.title):
         image = open_with_plugin(stream, photo_format, name)
-    except DecodeError:
-        raise
-    except Exception as error:  # plugins raise nearly anything on damaged headers
-        raise _translate(error, name, photo_format.title) from error
     with image:
         size = image.size
         _check_size(size, name, max_pixels)
-        try:
+        with say_pillow_errors(name, photo_format.title):
             if view is not None and photo_format is PhotoFormat.JPEG:
                 # draft() keeps both sides >= what it is asked for. A side that EXIF will swap must do for both.
                 side = max(view.width_px, view.height_px)
                 is_square = view.width_px == view.height_px
                 image.draft("RGB", (view.width_px, view.height_px) if is_square else (side, side))
             image.load()
-        except Exception as error:
-            raise _translate(error, name, photo_format.title) from error
         # TIFF turns itself while it loads, so the size is read again unless draft() has changed it.
         return _canonical(image, size if photo_format is PhotoFormat.JPEG else image.size, name)
 

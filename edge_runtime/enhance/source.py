@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge_runtime.decode import decode_image, decode_photo
+from edge_runtime.decode import decode_image, decode_photo, say_pillow_errors
 from edge_runtime.enhance.exif import copy_description
 from edge_runtime.errors import DecodeError, InputError
 from edge_runtime.formats import PhotoFormat, open_with_plugin, sniff_format
@@ -72,14 +72,19 @@ def read_source(photo: Photo, color_order: str = "rgb") -> Source:
         name = str(getattr(photo, "filename", "") or "image")
         pixels = np.asarray(decode_image(photo).image)
         photo_format = _find_format(photo.format)
-        return _describe(photo, pixels, name, photo_format, is_lossless=photo_format is not PhotoFormat.JPEG)
+        with say_pillow_errors(name, photo.format or "image"):
+            return _describe(photo, pixels, name, photo_format, is_lossless=photo_format is not PhotoFormat.JPEG)
     data, name = _read_bytes(photo)
     try:
         pixels = np.asarray(decode_photo(data).image)
     except DecodeError as error:
         raise DecodeError(f"{name}: {str(error).removeprefix('photo bytes: ')}") from error
     photo_format = sniff_format(data[:32], name)
-    with open_with_plugin(io.BytesIO(data), photo_format, name) as image:
+    # The first picture may be whole, and what comes behind it damaged.
+    with (
+        say_pillow_errors(name, photo_format.title),
+        open_with_plugin(io.BytesIO(data), photo_format, name) as image,
+    ):
         return _describe(image, pixels, name, photo_format, _is_lossless(photo_format, data), data[:32])
 
 

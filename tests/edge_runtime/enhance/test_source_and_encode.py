@@ -211,6 +211,21 @@ def test_damaged_files_are_named(photo: Image.Image, tmp_path: Path) -> None:
         read_source(tmp_path / "missing.jpg")
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+@pytest.mark.parametrize("is_file", [True, False])
+def test_a_tiff_whose_second_page_is_cut_off_is_a_damaged_photo(
+    photo: Image.Image, tmp_path: Path, is_file: bool
+) -> None:
+    path = save(tmp_path / "pages.tif", photo)
+    stream = io.BytesIO()
+    photo.save(stream, "TIFF", save_all=True, append_images=[photo])
+    with Image.open(stream) as pages:
+        second = pages._TiffImageFile__next  # type: ignore[attr-defined] # where the second directory starts
+    path.write_bytes(stream.getvalue()[: second + 10])
+    with pytest.raises(DecodeError, match=r"pages\.tif: .*TIFF.*download it again"):
+        read_source(path if is_file else Image.open(path))
+
+
 def test_xmp_that_announces_further_pictures_is_left_out(photo: Image.Image, tmp_path: Path) -> None:
     path = save(tmp_path / "a.jpg", photo, xmp=b"<x:xmpmeta><hdrgm:Version>1.0</hdrgm:Version></x:xmpmeta>")
     source = read_source(path)
