@@ -11,10 +11,8 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 import numpy as np
@@ -23,6 +21,7 @@ from PIL import Image
 from edge_runtime.contract import ViewSpec
 from edge_runtime.errors import DecodeError, InputError, PhotogateError
 from edge_runtime.formats import PhotoFormat, open_with_plugin, sniff_format
+from edge_runtime.photo_file import open_photo_file
 
 __all__ = [
     "MAX_PIXELS",
@@ -115,7 +114,7 @@ def decode_photo(
         content = photo.tobytes() if isinstance(photo, memoryview) else photo
         return _decode_stream(io.BytesIO(content), "photo bytes", view, max_pixels)
     name = os.fspath(photo)
-    with _open_file(name) as stream:
+    with open_photo_file(name) as stream:
         try:
             return _decode_stream(stream, name, view, max_pixels)
         except OSError as error:
@@ -149,27 +148,6 @@ def say_pillow_errors(name: str, title: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise _translate(error, name, title) from error
-
-
-def _open_file(name: str) -> IO[bytes]:
-    """Opens a regular file for reading, or says why not."""
-    try:
-        # A named pipe would block for ever in open(): look before opening. (Path("") would be the working folder.)
-        mode = os.stat(name).st_mode  # noqa: PTH116
-        if stat.S_ISDIR(mode):
-            raise InputError(f"{name}: is a folder, not a photo; `photogate score` takes folders, or pass its photos")
-        if not stat.S_ISREG(mode):
-            raise InputError(f"{name}: not a regular file; pass a photo file, or its bytes")
-        return Path(name).open("rb")
-    except FileNotFoundError as error:
-        if Path(name).is_symlink():
-            raise InputError(f"{name}: broken link, its target is missing; restore the target or the path") from error
-        raise InputError(f"{name}: no such file; check the path") from error
-    except PermissionError as error:
-        raise InputError(f"{name}: no permission to read the file; change its permissions or owner") from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{name}: cannot open the file: {reason}; check the path") from error
 
 
 def _decode_stream(stream: IO[bytes], name: str, view: ViewSpec | None, max_pixels: int) -> DecodedPhoto:

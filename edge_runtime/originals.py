@@ -22,7 +22,7 @@ class Originals:
         self._files: dict[tuple[int, int], str] = {}
         for path in paths:
             name = os.fspath(path)
-            self._places[os.path.realpath(name)] = name
+            self._places[_resolve(name)] = name
             identity = _identify(name)
             if identity is not None:
                 self._files[identity] = name
@@ -34,7 +34,7 @@ class Originals:
             UsageError: it is one of the originals, by whatever link; or as ``check_output``.
         """
         identity = _identify(output)
-        original = self._places.get(os.path.realpath(output))
+        original = self._places.get(_resolve(output))
         if identity is not None:
             original = original or self._files.get(identity)
         if original is not None:
@@ -65,8 +65,16 @@ def check_distinct(outputs: Mapping[str, Path], doing: str) -> None:
     owners: dict[str, str] = {}
     for photo, output in outputs.items():
         owner = owners.setdefault(os.path.normcase(output), photo)
-        if os.path.realpath(owner) != os.path.realpath(photo):
+        if _resolve(owner) != _resolve(photo):
             raise UsageError(f"{owner} and {photo} would both be {doing} {output}; take them one after another")
+
+
+def _resolve(path: str | os.PathLike[str]) -> str:
+    """Where the path's links lead; one that no file can have, for a NUL in it, leads to itself."""
+    try:
+        return os.path.realpath(path)
+    except ValueError:
+        return os.fspath(path)
 
 
 def _identify(path: str | os.PathLike[str]) -> tuple[int, int] | None:

@@ -6,7 +6,6 @@ import io
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from edge_runtime.enhance.exif import copy_description
 from edge_runtime.errors import DecodeError, InputError
 from edge_runtime.formats import PhotoFormat, open_with_plugin, sniff_format
 from edge_runtime.frame import check_frame
+from edge_runtime.photo_file import open_photo_file
 from edge_runtime.scorer import Photo
 
 __all__ = ["Source", "read_source"]
@@ -93,9 +93,10 @@ def _read_bytes(photo: str | os.PathLike[str] | bytes | bytearray | memoryview) 
         return bytes(photo), "photo bytes"
     name = os.fspath(photo)
     try:
-        return Path(name).read_bytes(), name
+        with open_photo_file(name) as stream:
+            return stream.read(), name
     except OSError as error:
-        raise InputError(f"{name}: cannot read the file: {error.strerror or error}; check the path") from error
+        raise InputError(f"{name}: cannot read the file: {error.strerror or error}") from error
 
 
 def _describe(

@@ -134,6 +134,14 @@ def test_plan(tmp_path: Path) -> None:
         plan_outputs(sources, [], tmp_path / "out")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_what_is_no_file_is_planned_for_without_being_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    sources = [str(tmp_path / name) for name in ("pipe.jpg", "nul\0byte.jpg")]
+    planned = plan_outputs(sources, [str(tmp_path)], tmp_path / "out")
+    assert [path.name for path in planned.values()] == ["pipe.jpg", "nul\0byte.jpg"]
+
+
 def test_format_of_a_file() -> None:
     assert find_output_format("x.JPEG") is PhotoFormat.JPEG
     assert find_output_format("x.tif") is PhotoFormat.TIFF
