@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -53,7 +54,10 @@ def check_folder(output: str | os.PathLike[str]) -> None:
 
 
 def check_distinct(outputs: Mapping[str, Path], doing: str) -> None:
-    """Makes sure that no two photos have one output.
+    """Makes sure that no two photos have one output, on disks that do not tell "A.jpg" from "a.jpg" either.
+
+    Those are the usual ones of macOS and Windows, and of memory cards; macOS does not tell the two spellings of an
+    accented letter apart, either.
 
     Args:
         outputs: by the photo's path; two paths of one photo may share theirs.
@@ -64,9 +68,11 @@ def check_distinct(outputs: Mapping[str, Path], doing: str) -> None:
     """
     owners: dict[str, str] = {}
     for photo, output in outputs.items():
-        owner = owners.setdefault(os.path.normcase(output), photo)
+        name = unicodedata.normalize("NFC", os.fspath(output)).casefold()
+        owner = owners.setdefault(name, photo)
         if _resolve(owner) != _resolve(photo):
-            raise UsageError(f"{owner} and {photo} would both be {doing} {output}; take them one after another")
+            where = "" if outputs[owner] == output else ", on a disk that takes capitals and small letters for the same"
+            raise UsageError(f"{owner} and {photo} would both be {doing} {output}{where}; take them one after another")
 
 
 def _resolve(path: str | os.PathLike[str]) -> str:

@@ -134,6 +134,13 @@ def test_plan(tmp_path: Path) -> None:
         plan_outputs(sources, [], tmp_path / "out")
 
 
+@pytest.mark.parametrize(("one", "other"), [("Mug.jpg", "mug.JPG"), ("caf\u00e9.jpg", "cafe\u0301.jpg")])
+def test_names_that_are_one_on_other_disks_are_not_both_written_to(one: str, other: str, tmp_path: Path) -> None:
+    sources = [str(tmp_path / "a" / one), str(tmp_path / "b" / other)]
+    with pytest.raises(UsageError, match=r"would both be written to .* takes capitals and small letters for the same"):
+        plan_outputs(sources, [], tmp_path / "out")
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_what_is_no_file_is_planned_for_without_being_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
