@@ -39,6 +39,7 @@ MAX_PIXELS = 200_000_000  # the largest phone sensors deliver 16,320 x 12,240 pi
 MIN_SIDE_PX = 16  # below this nothing can be said about sharpness, noise or framing
 WHITE = (255, 255, 255)
 ORIENTATION_TAG = 0x0112  # EXIF 2.3, table 4
+BITS_PER_SAMPLE, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # TIFF 6.0, section 8
 TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -124,8 +125,11 @@ def decode_photo(
 def decode_image(image: Image.Image) -> DecodedPhoto:
     """Brings a Pillow image, which is left as it was, to the canonical form.
 
+    Args:
+        image: integers of modes I and I;16 are 16-bit grey, of which 65,535 is white.
+
     Raises:
-        DecodeError: its file is truncated or damaged, or its mode or size cannot be used.
+        DecodeError: its file is truncated or damaged, or its mode, size or range of levels cannot be used.
     """
     name = getattr(image, "filename", "") or "image"
     _check_size(image.size, name, MAX_PIXELS)
@@ -250,12 +254,24 @@ def _to_rgb(image: Image.Image, name: str) -> Image.Image:
 
 
 def _scale_integers(image: Image.Image, name: str) -> Image.Image:
-    """16-bit grey, in Pillow's modes I;16, I;16B, I;16L, I;16N or I, to 8-bit RGB: 65,535 becomes 255."""
+    """Grey of more than 8 bits, in Pillow's modes I;16, I;16B, I;16L, I;16N or I, to 8-bit RGB: the top becomes 255.
+
+    The top is 65,535, in mode I too, which was Pillow's for 16-bit PNG files; a TIFF file may say that it has 12 bits.
+    """
     values = np.asarray(image)
     if values.dtype.itemsize > 2 and (values.min() < 0 or values.max() > 65_535):
         raise DecodeError(f"{name}: 32-bit pixels have no agreed white; save the photo with 8 or 16 bits a channel")
-    # round(v / 257) without floating point: 65,535 = 255 * 257
-    grey = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if image.mode == "I" and image.format is None and 0 < values.max() <= 255:
+        raise DecodeError(
+            f"{name}: levels up to {values.max()} in Pillow's mode I, whose white is 65535, are next to black; "
+            "convert 8-bit levels to mode L"
+        )
+    tags = getattr(image, "tag_v2", {})  # of a TIFF file
+    depth_bits = int(np.max(tags.get(BITS_PER_SAMPLE, 16)))
+    top = (1 << min(depth_bits, 16)) - 1
+    grey = ((values.astype(np.uint32) * 255 + top // 2) // top).astype(np.uint8)  # rounded
+    if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:  # Pillow turns 8 bits around itself, and no more
+        grey = 255 - grey
     if isinstance(transparent := image.info.get("transparency"), int):
         grey[values == transparent] = WHITE[0]
     return Image.fromarray(grey).convert("RGB")
