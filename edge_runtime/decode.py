@@ -20,7 +20,7 @@ from PIL import Image
 
 from edge_runtime.contract import ViewSpec
 from edge_runtime.errors import DecodeError, InputError, PhotogateError
-from edge_runtime.formats import PhotoFormat, open_with_plugin, sniff_format
+from edge_runtime.formats import HEAD_BYTES, PhotoFormat, open_with_plugin, sniff_format
 from edge_runtime.photo_file import open_photo_file
 
 __all__ = [
@@ -155,7 +155,7 @@ def say_pillow_errors(name: str, title: str) -> Iterator[None]:
 
 
 def _decode_stream(stream: IO[bytes], name: str, view: ViewSpec | None, max_pixels: int) -> DecodedPhoto:
-    photo_format = sniff_format(stream.read(32), name)
+    photo_format = sniff_format(stream.read(HEAD_BYTES), name)
     stream.seek(0)
     with say_pillow_errors(name, photo_format.title):
         image = open_with_plugin(stream, photo_format, name)

@@ -15,7 +15,7 @@ from PIL import Image
 from edge_runtime.decode import decode_image, decode_photo, say_pillow_errors
 from edge_runtime.enhance.exif import copy_description
 from edge_runtime.errors import DecodeError, InputError
-from edge_runtime.formats import PhotoFormat, open_with_plugin, sniff_format
+from edge_runtime.formats import HEAD_BYTES, PhotoFormat, open_with_plugin, sniff_format
 from edge_runtime.frame import check_frame
 from edge_runtime.photo_file import open_photo_file
 from edge_runtime.scorer import Photo
@@ -79,13 +79,13 @@ def read_source(photo: Photo, color_order: str = "rgb") -> Source:
         pixels = np.asarray(decode_photo(data).image)
     except DecodeError as error:
         raise DecodeError(f"{name}: {str(error).removeprefix('photo bytes: ')}") from error
-    photo_format = sniff_format(data[:32], name)
+    photo_format = sniff_format(data[:HEAD_BYTES], name)
     # The first picture may be whole, and what comes behind it damaged.
     with (
         say_pillow_errors(name, photo_format.title),
         open_with_plugin(io.BytesIO(data), photo_format, name) as image,
     ):
-        return _describe(image, pixels, name, photo_format, _is_lossless(photo_format, data), data[:32])
+        return _describe(image, pixels, name, photo_format, _is_lossless(photo_format, data), data[:HEAD_BYTES])
 
 
 def _read_bytes(photo: str | os.PathLike[str] | bytes | bytearray | memoryview) -> tuple[bytes, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge_runtime.errors import InputError, UsageError
 from edge_runtime.feedback.correction import Correction
-from edge_runtime.formats import PhotoFormat, sniff_format
+from edge_runtime.formats import HEAD_BYTES, PhotoFormat, sniff_format
 from edge_runtime.photo_file import open_photo_file
 
 __all__ = ["compute_sha256", "drop_photo", "find_photo", "keep_photo", "read_photo"]
@@ -53,7 +53,7 @@ def keep_photo(data: bytes, sha256: str, folder: Path) -> str:
         DecodeError: the bytes are no photo.
         UsageError: the folder cannot be written, or the disk is full.
     """
-    photo_format = sniff_format(data[:32], "photo bytes")
+    photo_format = sniff_format(data[:HEAD_BYTES], "photo bytes")
     name = f"{sha256[:2]}/{sha256}{SUFFIXES.get(photo_format, f'.{photo_format.name.lower()}')}"
     target = folder / name
     if compute_sha256(target) == sha256:

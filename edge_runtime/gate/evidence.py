@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge_runtime.errors import DecodeError, InputError
-from edge_runtime.formats import sniff_format
+from edge_runtime.formats import HEAD_BYTES, sniff_format
 from edge_runtime.gate.backdrop import Backdrop, measure_backdrop, shrink_for_analysis
 from edge_runtime.gate.border import Border, measure_border
 from edge_runtime.photo_file import open_photo_file
@@ -39,13 +39,13 @@ class FileFacts:
     def read(cls, photo: object) -> FileFacts:
         """The facts of a path or of a file's bytes; of anything else there are none to know."""
         if isinstance(photo, (bytes, bytearray, memoryview)):
-            return cls(memoryview(photo).nbytes, _tell_format(bytes(photo[:32])))
+            return cls(memoryview(photo).nbytes, _tell_format(bytes(photo[:HEAD_BYTES])))
         if not isinstance(photo, (str, os.PathLike)):
             return cls()
         suffix = Path(photo).suffix.lower()
         try:
             with open_photo_file(photo) as file:
-                return cls(os.fstat(file.fileno()).st_size, _tell_format(file.read(32)), suffix)
+                return cls(os.fstat(file.fileno()).st_size, _tell_format(file.read(HEAD_BYTES)), suffix)
         except (InputError, OSError):  # it was there when it was scored
             return cls(suffix=suffix)
 

@@ -14,6 +14,7 @@ from PIL import Image
 from edge_runtime.contract import ViewSpec
 from edge_runtime.decode import TRANSPOSITIONS, DecodedPhoto, decode_image, decode_photo
 from edge_runtime.errors import DecodeError
+from edge_runtime.formats import PhotoFormat, sniff_format
 from edge_runtime.views import make_view
 
 SIZE = (64, 48)
@@ -263,3 +264,16 @@ def test_a_view_that_skips_bytes_is_read_as_what_it_shows(photo: Image.Image) ->
     spread = bytearray(2 * len(content))
     spread[::2] = content
     assert decode_photo(memoryview(spread)[::2]).image.size == photo.size
+
+
+def build_ftyp(*brands: bytes) -> bytes:
+    content = b"".join((b"ftyp", brands[0], bytes(4), *brands[1:]))
+    return struct.pack(">I", 4 + len(content)) + content
+
+
+def test_an_avif_file_may_name_itself_late() -> None:
+    many = [b"mif1", b"miaf", b"MA1B", b"MA1A", b"iso8", b"mif2", b"unif"]
+    assert sniff_format(build_ftyp(*many, b"avif"), "x") is PhotoFormat.AVIF
+    assert sniff_format(build_ftyp(*many, b"heic"), "x") is PhotoFormat.HEIF
+    # What stands behind the box is no brand.
+    assert sniff_format(build_ftyp(b"mif1", b"heic") + b"\0\0\0\x08avif", "x") is PhotoFormat.HEIF
