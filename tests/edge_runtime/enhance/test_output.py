@@ -109,7 +109,7 @@ def test_nothing_half_written_is_left(result: FixResult, original: Path, monkeyp
 def test_a_folder_is_made_and_a_file_is_no_folder(result: FixResult, original: Path) -> None:
     write_result(result, original.parent / "new" / "deep" / "out.jpg")
     assert (original.parent / "new/deep/out.jpg").is_file()
-    with pytest.raises(UsageError, match="cannot write the file"):
+    with pytest.raises(UsageError, match="is not a folder"):
         write_result(result, original / "out.jpg")
 
 
