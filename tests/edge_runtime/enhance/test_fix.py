@@ -19,7 +19,7 @@ from edge_runtime.enhance import compute_psnr_db, compute_ssim, enhance
 from edge_runtime.enhance.facts import measure_facts
 from edge_runtime.enhance.operations import Operation
 from edge_runtime.enhance.proposals import MIN_TILT_DEG, TILT_AGREEMENT, TILT_LENGTH
-from edge_runtime.enhance.search import Search, format_missing
+from edge_runtime.enhance.search import Search, _count_clipped, format_missing
 from edge_runtime.errors import InputError, UsageError
 from edge_runtime.formats import PhotoFormat
 
@@ -123,7 +123,9 @@ def test_what_leaves_no_level_is_refused_for_that(make_scorer: Any, encode: Enco
     bright = [Operation("exposure", (("stops", 3.0),))]
     search = Search(pixels, make_scorer(judge), 0.0)
     assert search.run(bright) == []
-    assert search.best_objection == "it would leave too many pixels pure black or white"
+    assert search.best_objection == "it would leave too many pixels pure black or at the top of a channel"
+    colors = np.array([[(0, 0, 0), (255, 90, 90), (0, 90, 90), (90, 90, 90)]], np.uint8)
+    assert _count_clipped(colors) == 0.5, "a vivid colour has a channel at the bottom, and has lost nothing"
 
 
 @pytest.mark.parametrize(
