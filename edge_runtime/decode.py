@@ -8,19 +8,20 @@ more than the scoring, and the photos that people rated were shown to the model 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
-import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 import numpy as np
 from PIL import Image
 
 from edge_runtime.contract import ViewSpec
-from edge_runtime.errors import DecodeError, InputError
-from edge_runtime.formats import PhotoFormat, open_with_plugin, sniff_format
+from edge_runtime.errors import DecodeError, InputError, PhotogateError
+from edge_runtime.formats import HEAD_BYTES, PhotoFormat, open_with_plugin, sniff_format
+from edge_runtime.photo_file import open_photo_file
 
 __all__ = [
     "MAX_PIXELS",
@@ -31,12 +32,14 @@ __all__ = [
     "decode_image",
     "decode_photo",
     "read_orientation",
+    "say_pillow_errors",
 ]
 
 MAX_PIXELS = 200_000_000  # the largest phone sensors deliver 16,320 x 12,240 pixels = 199.8 million
 MIN_SIDE_PX = 16  # below this nothing can be said about sharpness, noise or framing
 WHITE = (255, 255, 255)
 ORIENTATION_TAG = 0x0112  # EXIF 2.3, table 4
+BITS_PER_SAMPLE, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # TIFF 6.0, section 8
 TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -112,7 +115,7 @@ def decode_photo(
         content = photo.tobytes() if isinstance(photo, memoryview) else photo
         return _decode_stream(io.BytesIO(content), "photo bytes", view, max_pixels)
     name = os.fspath(photo)
-    with _open_file(name) as stream:
+    with open_photo_file(name) as stream:
         try:
             return _decode_stream(stream, name, view, max_pixels)
         except OSError as error:
@@ -122,60 +125,50 @@ def decode_photo(
 def decode_image(image: Image.Image) -> DecodedPhoto:
     """Brings a Pillow image, which is left as it was, to the canonical form.
 
+    Args:
+        image: integers of modes I and I;16 are 16-bit grey, of which 65,535 is white.
+
     Raises:
-        DecodeError: its file is truncated or damaged, or its mode or size cannot be used.
+        DecodeError: its file is truncated or damaged, or its mode, size or range of levels cannot be used.
     """
     name = getattr(image, "filename", "") or "image"
     _check_size(image.size, name, MAX_PIXELS)
-    try:
+    with say_pillow_errors(name, image.format or "image"):
         image.load()
-    except Exception as error:
-        raise _translate(error, name, image.format or "image") from error
     return _canonical(image, image.size, name)
 
 
-def _open_file(name: str) -> IO[bytes]:
-    """Opens a regular file for reading, or says why not."""
+@contextlib.contextmanager
+def say_pillow_errors(name: str, title: str) -> Iterator[None]:
+    """Turns what Pillow raises, which is nearly anything on a damaged file, into a DecodeError that says what to do.
+
+    Args:
+        name: the photo's, for the message.
+        title: its format's.
+    """
     try:
-        # A named pipe would block for ever in open(): look before opening. (Path("") would be the working folder.)
-        mode = os.stat(name).st_mode  # noqa: PTH116
-        if stat.S_ISDIR(mode):
-            raise InputError(f"{name}: is a folder, not a photo; `photogate score` takes folders, or pass its photos")
-        if not stat.S_ISREG(mode):
-            raise InputError(f"{name}: not a regular file; pass a photo file, or its bytes")
-        return Path(name).open("rb")
-    except FileNotFoundError as error:
-        if Path(name).is_symlink():
-            raise InputError(f"{name}: broken link, its target is missing; restore the target or the path") from error
-        raise InputError(f"{name}: no such file; check the path") from error
-    except PermissionError as error:
-        raise InputError(f"{name}: no permission to read the file; change its permissions or owner") from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{name}: cannot open the file: {reason}; check the path") from error
+        yield
+    except PhotogateError:
+        raise
+    except Exception as error:
+        raise _translate(error, name, title) from error
 
 
 def _decode_stream(stream: IO[bytes], name: str, view: ViewSpec | None, max_pixels: int) -> DecodedPhoto:
-    photo_format = sniff_format(stream.read(32), name)
+    photo_format = sniff_format(stream.read(HEAD_BYTES), name)
     stream.seek(0)
-    try:
+    with say_pillow_errors(name, photo_format.title):
         image = open_with_plugin(stream, photo_format, name)
-    except DecodeError:
-        raise
-    except Exception as error:  # plugins raise nearly anything on damaged headers
-        raise _translate(error, name, photo_format.title) from error
     with image:
         size = image.size
         _check_size(size, name, max_pixels)
-        try:
+        with say_pillow_errors(name, photo_format.title):
             if view is not None and photo_format is PhotoFormat.JPEG:
                 # draft() keeps both sides >= what it is asked for. A side that EXIF will swap must do for both.
                 side = max(view.width_px, view.height_px)
                 is_square = view.width_px == view.height_px
                 image.draft("RGB", (view.width_px, view.height_px) if is_square else (side, side))
             image.load()
-        except Exception as error:
-            raise _translate(error, name, photo_format.title) from error
         # TIFF turns itself while it loads, so the size is read again unless draft() has changed it.
         return _canonical(image, size if photo_format is PhotoFormat.JPEG else image.size, name)
 
@@ -261,12 +254,24 @@ def _to_rgb(image: Image.Image, name: str) -> Image.Image:
 
 
 def _scale_integers(image: Image.Image, name: str) -> Image.Image:
-    """16-bit grey, in Pillow's modes I;16, I;16B, I;16L, I;16N or I, to 8-bit RGB: 65,535 becomes 255."""
+    """Grey of more than 8 bits, in Pillow's modes I;16, I;16B, I;16L, I;16N or I, to 8-bit RGB: the top becomes 255.
+
+    The top is 65,535, in mode I too, which was Pillow's for 16-bit PNG files; a TIFF file may say that it has 12 bits.
+    """
     values = np.asarray(image)
     if values.dtype.itemsize > 2 and (values.min() < 0 or values.max() > 65_535):
         raise DecodeError(f"{name}: 32-bit pixels have no agreed white; save the photo with 8 or 16 bits a channel")
-    # round(v / 257) without floating point: 65,535 = 255 * 257
-    grey = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if image.mode == "I" and image.format is None and 0 < values.max() <= 255:
+        raise DecodeError(
+            f"{name}: levels up to {values.max()} in Pillow's mode I, whose white is 65535, are next to black; "
+            "convert 8-bit levels to mode L"
+        )
+    tags = getattr(image, "tag_v2", {})  # of a TIFF file
+    depth_bits = int(np.max(tags.get(BITS_PER_SAMPLE, 16)))
+    top = (1 << min(depth_bits, 16)) - 1
+    grey = ((values.astype(np.uint32) * 255 + top // 2) // top).astype(np.uint8)  # rounded
+    if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:  # Pillow turns 8 bits around itself, and no more
+        grey = 255 - grey
     if isinstance(transparent := image.info.get("transparency"), int):
         grey[values == transparent] = WHITE[0]
     return Image.fromarray(grey).convert("RGB")

@@ -17,12 +17,21 @@ from PIL import Image, ImageFile
 from edge_runtime.errors import DecodeError
 from edge_runtime.interrupts import import_native
 
-__all__ = ["PHOTO_SUFFIXES", "PhotoFormat", "has_heif_plugin", "is_photo", "open_with_plugin", "sniff_format"]
+__all__ = [
+    "HEAD_BYTES",
+    "PHOTO_SUFFIXES",
+    "PhotoFormat",
+    "has_heif_plugin",
+    "is_photo",
+    "open_with_plugin",
+    "sniff_format",
+]
 
 PHOTO_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".tif", ".tiff", ".bmp"}
     | {".avif", ".heic", ".heif", ".jp2", ".ppm", ".pgm"}
 )
+HEAD_BYTES = 256  # of a file tell its format: 16 would do, but for AVIF, which may name itself after sixty brands
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 AVIF_BRANDS = (b"avif", b"avis")
 
@@ -59,7 +68,7 @@ def is_photo(entry: os.DirEntry[str]) -> bool:
 
 
 def sniff_format(head: bytes, name: str) -> PhotoFormat:
-    """Tells the format from a file's first 32 bytes; the file name's suffix is not trusted.
+    """Tells the format from a file's first ``HEAD_BYTES``; the file name's suffix is not trusted.
 
     Raises:
         DecodeError: the file is empty, or its first bytes belong to none of the formats.
@@ -79,8 +88,10 @@ def sniff_format(head: bytes, name: str) -> PhotoFormat:
     if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":
         return PhotoFormat.BMP
     if head[4:8] == b"ftyp":
-        # "mif1" is a generic brand of both: an AVIF file then names its own among the compatible brands.
-        brands = (head[8:12], *(head[i : i + 4] for i in range(16, len(head), 4)))
+        # "mif1" is a generic brand of both: an AVIF file then names its own among the compatible brands, which go on to
+        # the end of their box.
+        stop = min(int.from_bytes(head[:4], "big"), len(head))
+        brands = (head[8:12], *(head[i : i + 4] for i in range(16, stop, 4)))
         if any(brand in AVIF_BRANDS for brand in brands):
             return PhotoFormat.AVIF
         if any(brand in HEIF_BRANDS for brand in brands):

@@ -78,8 +78,9 @@ def make_frame_view(frame: NDArray[np.uint8], spec: ViewSpec, color_order: str =
     is_regular = (
         columns in SHORT_CUT_COLUMNS and not rest and spec.height_px <= MAX_PHASES * gcd(height_px, spec.height_px)
     )
-    if is_regular and abs(rows_averaged / rows - 1) <= MAX_ROWS_LEFT_OUT and frame.flags.c_contiguous:
-        return _average_boxes(frame, spec, columns, rows_averaged, color_order)
+    if is_regular and abs(rows_averaged / rows - 1) <= MAX_ROWS_LEFT_OUT:
+        # Copied if it has gaps or runs backwards, as ``bgr[..., ::-1]`` does: how a frame lies in memory must not tell.
+        return _average_boxes(np.ascontiguousarray(frame), spec, columns, rows_averaged, color_order)
     view = make_view(frame, spec)
     # Resizing treats the channels alike, so swapping them on the small view gives the same, sooner.
     return np.ascontiguousarray(view[..., ::-1]) if color_order == "bgr" else view

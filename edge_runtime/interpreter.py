@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from edge_runtime.errors import ModelError, RuntimeUnavailableError, UsageError
 from edge_runtime.interrupts import import_native
 
-__all__ = ["Interpreter", "quiet_native_log", "select_runtime"]
+__all__ = ["Interpreter", "TensorInterpreter", "quiet_native_log", "select_runtime"]
 
 RUNTIMES = (("ai-edge-litert", "ai_edge_litert.interpreter"), ("tflite-runtime", "tflite_runtime.interpreter"))
 SIGNATURE = "serving_default"
@@ -123,15 +123,10 @@ class Interpreter:
         Raises:
             ModelError: the view has another shape or type, or the interpreter fails.
         """
-        native = self._native
-        try:
-            native.set_tensor(self._input_index, view[np.newaxis])
-            native.invoke()
-        except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{self.runtime_name} cannot run the model: {error}") from error
+        _run(self._native, self._input_index, view, self.runtime_name)
         results: dict[str, NDArray[np.float32]] = {}
         for name, index, scale, zero_point in self._outputs:
-            values = native.get_tensor(index)
+            values = self._native.get_tensor(index)
             if scale:
                 values = (values.astype(np.float32) - zero_point) * np.float32(scale)
             results[name] = values
@@ -154,6 +149,69 @@ class Interpreter:
             return dict(Counter(node["op_name"] for node in self._native._get_ops_details()))
         except (AttributeError, KeyError, TypeError):
             return {}
+
+
+class TensorInterpreter:
+    """A model of which every tensor can be read after a run, for who asks what the model sees. Not thread-safe.
+
+    It runs without XNNPACK, which keeps no tensors between input and output, and takes several times as long.
+
+    Attributes:
+        runtime_name: e.g. "ai-edge-litert 2.3.0".
+        operations: of the graph, in order: dicts with "op_name", and with "inputs" and "outputs", which are tensors'
+            indices.
+        tensors: by index: dicts with "index", "shape" and "quantization".
+    """
+
+    def __init__(self, flatbuffer: bytes) -> None:
+        """Opens ``flatbuffer``, which is checked first, as for :class:`Interpreter`.
+
+        Raises:
+            RuntimeUnavailableError: no interpreter is installed.
+            ModelError: the interpreter refuses the model, or is one that keeps no tensors.
+        """
+        module, self.runtime_name = select_runtime()
+        try:
+            self._native: Any = module.Interpreter(
+                model_content=flatbuffer,
+                num_threads=1,
+                experimental_op_resolver_type=module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+                experimental_preserve_all_tensors=True,
+            )
+            self._native.allocate_tensors()
+            self.operations: list[dict[str, Any]] = self._native._get_ops_details()
+        except (ValueError, RuntimeError, TypeError, AttributeError) as error:
+            raise ModelError(
+                f"{self.runtime_name} does not show the model's feature maps: {error}; upgrade the interpreter"
+            ) from error
+        self._input_index = int(self._native.get_input_details()[0]["index"])
+        self.tensors: dict[int, dict[str, Any]] = {
+            int(tensor["index"]): tensor for tensor in self._native.get_tensor_details()
+        }
+
+    def invoke(self, view: NDArray[np.uint8]) -> None:
+        """Runs the model once.
+
+        Args:
+            view: uint8 (height, width, 3), the size of the model's input.
+
+        Raises:
+            ModelError: the view has another shape or type, or the interpreter fails.
+        """
+        _run(self._native, self._input_index, view, self.runtime_name)
+
+    def read(self, index: int) -> NDArray[Any]:
+        """A tensor of the last run, as it is stored; a copy."""
+        values: NDArray[Any] = self._native.get_tensor(index)
+        return values
+
+
+def _run(native: Any, input_index: int, view: NDArray[np.uint8], runtime_name: str) -> None:
+    try:
+        native.set_tensor(input_index, view[np.newaxis])
+        native.invoke()
+    except (ValueError, RuntimeError) as error:
+        raise ModelError(f"{runtime_name} cannot run the model: {error}") from error
 
 
 @contextmanager

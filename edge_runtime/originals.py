@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -22,7 +23,7 @@ class Originals:
         self._files: dict[tuple[int, int], str] = {}
         for path in paths:
             name = os.fspath(path)
-            self._places[os.path.realpath(name)] = name
+            self._places[_resolve(name)] = name
             identity = _identify(name)
             if identity is not None:
                 self._files[identity] = name
@@ -34,7 +35,7 @@ class Originals:
             UsageError: it is one of the originals, by whatever link; or as ``check_output``.
         """
         identity = _identify(output)
-        original = self._places.get(os.path.realpath(output))
+        original = self._places.get(_resolve(output))
         if identity is not None:
             original = original or self._files.get(identity)
         if original is not None:
@@ -53,7 +54,10 @@ def check_folder(output: str | os.PathLike[str]) -> None:
 
 
 def check_distinct(outputs: Mapping[str, Path], doing: str) -> None:
-    """Makes sure that no two photos have one output.
+    """Makes sure that no two photos have one output, on disks that do not tell "A.jpg" from "a.jpg" either.
+
+    Those are the usual ones of macOS and Windows, and of memory cards; macOS does not tell the two spellings of an
+    accented letter apart, either.
 
     Args:
         outputs: by the photo's path; two paths of one photo may share theirs.
@@ -64,9 +68,19 @@ def check_distinct(outputs: Mapping[str, Path], doing: str) -> None:
     """
     owners: dict[str, str] = {}
     for photo, output in outputs.items():
-        owner = owners.setdefault(os.path.normcase(output), photo)
-        if os.path.realpath(owner) != os.path.realpath(photo):
-            raise UsageError(f"{owner} and {photo} would both be {doing} {output}; take them one after another")
+        name = unicodedata.normalize("NFC", os.fspath(output)).casefold()
+        owner = owners.setdefault(name, photo)
+        if _resolve(owner) != _resolve(photo):
+            where = "" if outputs[owner] == output else ", on a disk that takes capitals and small letters for the same"
+            raise UsageError(f"{owner} and {photo} would both be {doing} {output}{where}; take them one after another")
+
+
+def _resolve(path: str | os.PathLike[str]) -> str:
+    """Where the path's links lead; one that no file can have, for a NUL in it, leads to itself."""
+    try:
+        return os.path.realpath(path)
+    except ValueError:
+        return os.fspath(path)
 
 
 def _identify(path: str | os.PathLike[str]) -> tuple[int, int] | None:

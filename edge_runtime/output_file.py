@@ -34,10 +34,11 @@ def check_output(path: str | os.PathLike[str], *, force: bool = False, makes_fol
     Args:
         path: the file.
         force: something of that name may be there, and is then replaced.
-        makes_folder: its folder need not be there.
+        makes_folder: its folder need not be there, nor those above it.
 
     Raises:
-        UsageError: there is no such folder, something is there already, or what is there is no regular file.
+        UsageError: there is no such folder, or it cannot be made, for it would lie below a file; something is there
+            already, or what is there is no regular file.
     """
     target = Path(path)
     try:
@@ -48,8 +49,12 @@ def check_output(path: str | os.PathLike[str], *, force: bool = False, makes_fol
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"{target}: cannot write there: {reason}; choose another path") from error
-    if not is_taken and not makes_folder and not exists_as_folder(target.parent):
-        raise UsageError(f"{target}: there is no folder {target.parent}; make it, or choose another")
+    if not is_taken and not exists_as_folder(target.parent):
+        if not makes_folder:
+            raise UsageError(f"{target}: there is no folder {target.parent}; make it, or choose another")
+        nearest = next(folder for folder in target.parents if os.path.lexists(folder) or folder == folder.parent)
+        if not exists_as_folder(nearest):
+            raise UsageError(f"{target}: {nearest} is not a folder; choose another path")
     if exists(target) and not exists_as_file(target):
         kind = "is a folder: it " if exists_as_folder(target) else ""
         raise UsageError(f"{target}: {kind}is not a file that could be replaced; choose another path")

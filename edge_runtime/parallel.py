@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -20,6 +21,7 @@ from edge_runtime.scorer import attempt
 __all__ = ["each_in_processes"]
 
 AHEAD = 4  # photos a process that are under way, so that none of them waits for the one whose turn it is
+MOST_ON_WINDOWS = 61  # processes: the system waits for 64 things at once, and the executor refuses more than these
 _Result = TypeVar("_Result")
 _action: Callable[[str], Any]  # of a process that works for this one
 
@@ -36,7 +38,7 @@ def each_in_processes(
     Args:
         build: called once in each process; makes the action. It and the results must be picklable.
         paths: of photos.
-        jobs: processes, 1 or more.
+        jobs: processes, 1 or more; on Windows no more than 61 are started.
 
     Yields:
         The action's result, or a ScoreFailure with the path and the InputError.
@@ -47,6 +49,8 @@ def each_in_processes(
     """
     if jobs < 1:
         raise UsageError(f"{jobs} processes can score nothing; pass 1 or more")
+    if sys.platform == "win32":
+        jobs = min(jobs, MOST_ON_WINDOWS)
     pool = _start(build, jobs)
     waiting: deque[tuple[str, Future[_Result | ScoreFailure]]] = deque()
     photos = iter(paths)

@@ -113,15 +113,23 @@ class Reason:
     advice: str
 
     def to_dict(self) -> dict[str, Any]:
-        """The reason's JSON object; points rounded to one decimal."""
+        """The reason's JSON object; points to one decimal, or to as many as leave the value below its limit."""
         return {
             "code": self.code,
             "attribute": self.attribute,
-            "value": round(self.value, 1),
-            "limit": round(self.limit, 1),
+            "value": _round_below(self.value, self.limit),
+            "limit": self.limit,
             "message": self.message,
             "advice": self.advice,
         }
+
+
+def _round_below(value: float, limit: float) -> float:
+    """To one decimal, or more where these would put it on a limit that it misses: 49.96 under one of 50 is not 50."""
+    decimals = 1
+    while value < limit <= round(value, decimals):
+        decimals += 1
+    return round(value, decimals)
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,7 @@ class PhotoScorer:
         Raises:
             InputError: the path cannot be read. Its subclasses: DecodeError, for bytes that are no whole photo, and
                 FrameError, for an array that is no frame.
+            ModelError: the model gives what is no number.
             UsageError: the scorer is closed.
         """
         if not isinstance(photo, np.ndarray):
@@ -125,6 +126,7 @@ class PhotoScorer:
             started: ``time.perf_counter()`` before it was decoded; None: decoding counts as no time.
 
         Raises:
+            ModelError: the model gives what is no number.
             UsageError: the scorer is closed.
         """
         decoded = perf_counter()
@@ -222,6 +224,14 @@ class PhotoScorer:
         moments: tuple[float, float, float, float],
     ) -> Score:
         contract = self.contract
+        for looked in (outputs, *details):
+            for name, values in looked.items():
+                # Limits and maps would make a top score of what is no number.
+                if not np.isfinite(values).all():
+                    raise ModelError(
+                        f"{contract.name} {contract.version}: the model's output {name!r} is not a finite number; "
+                        "export it again, or use another model"
+                    )
         maps = self._detail if details and self._detail is not None else contract
         raw = compute_raw_quality((outputs, *details), contract.deductions)
         quality = min(max(maps.quality_calibration(raw), 0.0), 100.0)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge_runtime.decode import MIN_SIDE_PX
 from edge_runtime.errors import FrameError
 
-__all__ = ["Box", "Frame", "PixelFormat", "Rotation", "check_box"]
+__all__ = ["CHANNELS", "HALVED_PLANES", "Box", "Frame", "PixelFormat", "Rotation", "check_box"]
 
 PixelFormat = Literal["rgb", "bgr", "rgba", "bgra", "gray", "nv12", "nv21", "i420", "yuyv"]
 Rotation = Literal[0, 90, 180, 270]
@@ -21,7 +21,8 @@ Box: TypeAlias = "tuple[int, int, int, int]"
 
 PIXEL_FORMATS = get_args(PixelFormat)
 CHANNELS = {"rgb": 3, "bgr": 3, "rgba": 4, "bgra": 4, "yuyv": 2}
-HALVED_PLANES = ("nv12", "nv21", "i420")  # 4:2:0: below the luma's rows stand half as many with the chroma
+# 4:2:0, one pair of colours for each 2 x 2 pixels: below the luma's rows stand half as many with the chroma.
+HALVED_PLANES = ("nv12", "nv21", "i420")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

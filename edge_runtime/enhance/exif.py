@@ -18,7 +18,9 @@ PREFIX = b"Exif\0\0"
 # What stands in EXIF's main directory about the photo; the rest of a TIFF's directory says how its pixels are stored.
 DESCRIBING_TAGS = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
 SUB_DIRECTORIES = (0x8769, 0x8825)  # details, and where it was taken
-ORIENTATION, EXIF_IFD, WIDTH, HEIGHT = 0x0112, 0x8769, 0xA002, 0xA003
+ORIENTATION, EXIF_IFD = 0x0112, 0x8769
+WIDTH, HEIGHT = 0xA002, 0xA003  # among the details
+MAIN_WIDTH, MAIN_HEIGHT = 0x0100, 0x0101  # a TIFF's, but some phones and programs write them into a JPEG's block, too
 THUMBNAIL_OFFSET, THUMBNAIL_LENGTH = 0x0201, 0x0202
 # Type of a whole number that stands in the entry itself → struct's letter, signed and unsigned. Not all are allowed for
 # what is patched here, but readers take them.
@@ -86,6 +88,8 @@ def patch_exif(data: bytes, width_px: int, height_px: int) -> bytes | None:
         main = tiff.read("I", 4)
         if not tiff.set(main, ORIENTATION, 1):
             return None
+        tiff.set(main, MAIN_WIDTH, width_px)
+        tiff.set(main, MAIN_HEIGHT, height_px)
         details = tiff.find(main, EXIF_IFD)
         if details is not None:
             directory = tiff.read(*details)

@@ -8,9 +8,10 @@ from pathlib import Path
 from edge_runtime.enhance.encode import OUTPUT_SUFFIXES, choose_output_format
 from edge_runtime.enhance.result import FixResult
 from edge_runtime.errors import InputError, UsageError
-from edge_runtime.formats import PhotoFormat, sniff_format
+from edge_runtime.formats import HEAD_BYTES, PhotoFormat, sniff_format
 from edge_runtime.originals import Originals, check_distinct
 from edge_runtime.output_file import write_output
+from edge_runtime.photo_file import open_photo_file
 
 __all__ = ["find_output_format", "plan_outputs", "write_result"]
 
@@ -72,8 +73,8 @@ def write_result(
 def _replace_suffix(output: Path, source: str) -> Path:
     """``output`` with the suffix of the format that the fixed photo will have."""
     try:
-        with Path(source).open("rb") as file:
-            written = choose_output_format(sniff_format(file.read(32), source))
+        with open_photo_file(source) as file:
+            written = choose_output_format(sniff_format(file.read(HEAD_BYTES), source))
     except (OSError, InputError):  # it will fail, with the words for it, when its turn comes
         return output
     if OUTPUT_SUFFIXES.get(output.suffix.lower()) is written:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator
 
+from edge_runtime.decode import MIN_SIDE_PX
 from edge_runtime.enhance.cast import PLAIN_CAST
 from edge_runtime.enhance.facts import PictureFacts
+from edge_runtime.enhance.geometry import compute_upright_share
 from edge_runtime.enhance.operations import Operation
 from edge_runtime.enhance.tone import SRGB_TO_LINEAR
 from edge_runtime.gate.policy import Policy
@@ -37,9 +39,10 @@ CROP_FILL_BELOW = 65.0  # percent: a product that fills more is not small
 CROP_FILLS = (70.0, 85.0)  # percent that the product shall fill
 CROP_DOUBT = 12.0  # percent: an extent known less well than this is no ground for cutting
 LEAST_CROP = 0.95  # of each side: a crop that leaves more is not worth while
-MIN_SIDE_PX = (
+LISTED_SIDE_PX = (
     501  # of the longer side after cropping: marketplaces take no fewer than 500, and one may be lost to rounding
 )
+LEAST_UPRIGHT = 0.7  # of each side: a panorama of 3 : 1 leaves as much at the greatest tilt, a banner would lose more
 MIN_TILT_DEG, MAX_TILT_DEG = 0.8, 8.0
 TILT_AGREEMENT, TILT_LENGTH = 0.45, 0.8  # what `tilt.Tilt` must reach to be believed
 
@@ -167,12 +170,23 @@ def _propose_frames(facts: PictureFacts, size: tuple[int, int]) -> Iterator[Oper
         MIN_TILT_DEG <= abs(tilt.angle_deg) <= MAX_TILT_DEG
         and tilt.agreement >= TILT_AGREEMENT
         and tilt.length >= TILT_LENGTH
+        and _leaves_enough(facts, size, tilt.angle_deg)
     ):
         yield Operation("deskew", (("angle_deg", tilt.angle_deg),))
     # The looser crop first: it changes less. Both may be held back by the least number of pixels, and then be one.
-    found = [_find_crop(facts, fill, min(MIN_SIDE_PX / max(size), 1.0)) for fill in CROP_FILLS]
+    scored = (MIN_SIDE_PX + 1) / min(*size, facts.width_px, facts.height_px)  # one more, for rounding
+    found = [_find_crop(facts, fill, min(max(LISTED_SIDE_PX / max(size), scored), 1.0)) for fill in CROP_FILLS]
     for left, top, right, bottom in dict.fromkeys(edges for edges in found if edges is not None):
         yield Operation("crop", (("left", left), ("top", top), ("right", right), ("bottom", bottom)))
+
+
+def _leaves_enough(facts: PictureFacts, size: tuple[int, int], angle_deg: float) -> bool:
+    """Whether a deskewed picture, the search's and the whole one, is still the photo, and large enough for a score."""
+    for width, height in ((facts.width_px, facts.height_px), size):
+        share = compute_upright_share(width, height, angle_deg)
+        if share < LEAST_UPRIGHT or int(min(width, height) * share) < MIN_SIDE_PX:
+            return False
+    return True
 
 
 def _find_crop(facts: PictureFacts, fill_wanted: float, least_side: float) -> tuple[float, float, float, float] | None:

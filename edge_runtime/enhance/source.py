@@ -6,18 +6,18 @@ import io
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge_runtime.decode import decode_image, decode_photo
+from edge_runtime.decode import decode_image, decode_photo, say_pillow_errors
 from edge_runtime.enhance.exif import copy_description
 from edge_runtime.errors import DecodeError, InputError
-from edge_runtime.formats import PhotoFormat, open_with_plugin, sniff_format
+from edge_runtime.formats import HEAD_BYTES, PhotoFormat, open_with_plugin, sniff_format
 from edge_runtime.frame import check_frame
+from edge_runtime.photo_file import open_photo_file
 from edge_runtime.scorer import Photo
 
 __all__ = ["Source", "read_source"]
@@ -72,15 +72,20 @@ def read_source(photo: Photo, color_order: str = "rgb") -> Source:
         name = str(getattr(photo, "filename", "") or "image")
         pixels = np.asarray(decode_image(photo).image)
         photo_format = _find_format(photo.format)
-        return _describe(photo, pixels, name, photo_format, is_lossless=photo_format is not PhotoFormat.JPEG)
+        with say_pillow_errors(name, photo.format or "image"):
+            return _describe(photo, pixels, name, photo_format, is_lossless=photo_format is not PhotoFormat.JPEG)
     data, name = _read_bytes(photo)
     try:
         pixels = np.asarray(decode_photo(data).image)
     except DecodeError as error:
         raise DecodeError(f"{name}: {str(error).removeprefix('photo bytes: ')}") from error
-    photo_format = sniff_format(data[:32], name)
-    with open_with_plugin(io.BytesIO(data), photo_format, name) as image:
-        return _describe(image, pixels, name, photo_format, _is_lossless(photo_format, data), data[:32])
+    photo_format = sniff_format(data[:HEAD_BYTES], name)
+    # The first picture may be whole, and what comes behind it damaged.
+    with (
+        say_pillow_errors(name, photo_format.title),
+        open_with_plugin(io.BytesIO(data), photo_format, name) as image,
+    ):
+        return _describe(image, pixels, name, photo_format, _is_lossless(photo_format, data), data[:HEAD_BYTES])
 
 
 def _read_bytes(photo: str | os.PathLike[str] | bytes | bytearray | memoryview) -> tuple[bytes, str]:
@@ -88,9 +93,10 @@ def _read_bytes(photo: str | os.PathLike[str] | bytes | bytearray | memoryview) 
         return bytes(photo), "photo bytes"
     name = os.fspath(photo)
     try:
-        return Path(name).read_bytes(), name
+        with open_photo_file(name) as stream:
+            return stream.read(), name
     except OSError as error:
-        raise InputError(f"{name}: cannot read the file: {error.strerror or error}; check the path") from error
+        raise InputError(f"{name}: cannot read the file: {error.strerror or error}") from error
 
 
 def _describe(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edge_runtime.contract import ViewSpec
 from edge_runtime.errors import ModelError
 from edge_runtime.explain.cells import average_cells
-from edge_runtime.interpreter import select_runtime
+from edge_runtime.interpreter import TensorInterpreter
 
 __all__ = ["CELL_PX", "ModelMaps"]
 
@@ -48,28 +48,12 @@ class ModelMaps:
             RuntimeUnavailableError: no interpreter is installed.
             ModelError: the interpreter keeps no maps, or the model's heads pool none that are fine enough.
         """
-        module, runtime_name = select_runtime()
         self.rows, self.columns = view.height_px // CELL_PX, view.width_px // CELL_PX
-        try:
-            self._native: Any = module.Interpreter(
-                model_content=flatbuffer,
-                num_threads=1,
-                experimental_op_resolver_type=module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-                experimental_preserve_all_tensors=True,
-            )
-            self._native.allocate_tensors()
-            operations = self._native._get_ops_details()
-        except (ValueError, RuntimeError, TypeError, AttributeError) as error:
-            raise ModelError(
-                f"{runtime_name} does not show the model's feature maps: {error}; upgrade the interpreter"
-            ) from error
-        self._input = int(self._native.get_input_details()[0]["index"])
-        self._runtime_name = runtime_name
-        details = {int(tensor["index"]): tensor for tensor in self._native.get_tensor_details()}
-        self._maps = [
-            self._describe(details[index]) for index in _find_pooled(operations) if self._fits(details[index])
-        ]
-        self.features = sum(int(details[entry.tensor]["shape"][3]) for entry in self._maps)
+        self._model = TensorInterpreter(flatbuffer)
+        tensors = self._model.tensors
+        pooled = (tensors[index] for index in _find_pooled(self._model.operations))
+        self._maps = [self._describe(tensor) for tensor in pooled if self._fits(tensor)]
+        self.features = sum(int(tensors[entry.tensor]["shape"][3]) for entry in self._maps)
         if not self._maps or view.height_px % CELL_PX or view.width_px % CELL_PX:
             raise ModelError(
                 f"the model's heads pool no feature map of {self.rows} x {self.columns} cells or finer, so there is "
@@ -88,11 +72,7 @@ class ModelMaps:
         Raises:
             ModelError: the view has another shape, or the interpreter fails.
         """
-        try:
-            self._native.set_tensor(self._input, view[np.newaxis])
-            self._native.invoke()
-        except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{self._runtime_name} cannot run the model: {error}") from error
+        self._model.invoke(view)
         return np.concatenate([self._pool(entry) for entry in self._maps], axis=-1)
 
     def _fits(self, tensor: Any) -> bool:
@@ -107,7 +87,7 @@ class ModelMaps:
         return _Map(int(tensor["index"]), float(scale) or 1.0, int(zero_point))
 
     def _pool(self, entry: _Map) -> NDArray[np.float32]:
-        values = self._native.get_tensor(entry.tensor)[0]
+        values = self._model.read(entry.tensor)[0]
         pooled = average_cells(values, self.rows, self.columns)
         return (pooled - np.float32(entry.zero_point)) * np.float32(entry.scale)
 

@@ -98,7 +98,9 @@ def _draw_box(picture: Image.Image, explanation: Explanation) -> None:
     size, box = explanation.score.image, explanation.box
     across, down = picture.width / size.width_px, picture.height / size.height_px
     line = max(2, round(max(picture.size) / 300))
-    sides = [box.left * across, box.top * down, box.right * across - 1, box.bottom * down - 1]
+    left, top = box.left * across, box.top * down
+    # A window of a narrow photo may be less than one pixel of the picture.
+    sides = [left, top, max(box.right * across - 1, left), max(box.bottom * down - 1, top)]
     draw = ImageDraw.Draw(picture)
     draw.rectangle([sides[0] - line, sides[1] - line, sides[2] + line, sides[3] + line], outline=BOX_DARK, width=line)
     draw.rectangle(sides, outline=BOX_LIGHT, width=line)

@@ -119,8 +119,8 @@ def _build_row(corrections: Sequence[Correction], file: str) -> dict[str, object
 
 def _describe_way(place: Path, folder: Path) -> str:
     try:
-        way = os.path.relpath(place, folder)
+        way = Path(os.path.relpath(place, folder)).as_posix()  # also for who reads it elsewhere
     except ValueError:  # on another drive of Windows
-        return str(place)
+        return place.as_posix()
     # The reader strips cells: a name that begins with a space must not begin the cell.
     return f"./{way}" if way[:1].isspace() else way

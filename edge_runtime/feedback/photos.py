@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import stat
 from pathlib import Path
 
 from edge_runtime.errors import InputError, UsageError
 from edge_runtime.feedback.correction import Correction
-from edge_runtime.formats import PhotoFormat, sniff_format
+from edge_runtime.formats import HEAD_BYTES, PhotoFormat, sniff_format
+from edge_runtime.photo_file import open_photo_file
 
 __all__ = ["compute_sha256", "drop_photo", "find_photo", "keep_photo", "read_photo"]
 
@@ -25,25 +25,21 @@ def read_photo(path: Path) -> bytes:
         InputError: it is not a regular file, or cannot be read.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a named pipe would block for ever
-            raise InputError(f"{path}: not a regular file; pass a photo file, or its bytes")
-        return path.read_bytes()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path}: cannot read the photo: {reason}; check the path") from error
+        with open_photo_file(path) as stream:
+            return stream.read()
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the photo: {error.strerror or error}") from error
 
 
 def compute_sha256(path: Path) -> str | None:
     """A file's hex digest, or None where there is no such file, or it cannot be read."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            return None
         digest = hashlib.sha256()
-        with path.open("rb") as stream:
+        with open_photo_file(path) as stream:
             while block := stream.read(1 << 20):
                 digest.update(block)
         return digest.hexdigest()
-    except (OSError, ValueError):
+    except (InputError, OSError):
         return None
 
 
@@ -57,7 +53,7 @@ def keep_photo(data: bytes, sha256: str, folder: Path) -> str:
         DecodeError: the bytes are no photo.
         UsageError: the folder cannot be written, or the disk is full.
     """
-    photo_format = sniff_format(data[:32], "photo bytes")
+    photo_format = sniff_format(data[:HEAD_BYTES], "photo bytes")
     name = f"{sha256[:2]}/{sha256}{SUFFIXES.get(photo_format, f'.{photo_format.name.lower()}')}"
     target = folder / name
     if compute_sha256(target) == sha256:

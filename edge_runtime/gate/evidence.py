@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge_runtime.errors import DecodeError
-from edge_runtime.formats import sniff_format
+from edge_runtime.errors import DecodeError, InputError
+from edge_runtime.formats import HEAD_BYTES, sniff_format
 from edge_runtime.gate.backdrop import Backdrop, measure_backdrop, shrink_for_analysis
 from edge_runtime.gate.border import Border, measure_border
+from edge_runtime.photo_file import open_photo_file
 from edge_runtime.result import ImageSize
 
 __all__ = ["Evidence", "FileFacts"]
@@ -39,18 +39,15 @@ class FileFacts:
     def read(cls, photo: object) -> FileFacts:
         """The facts of a path or of a file's bytes; of anything else there are none to know."""
         if isinstance(photo, (bytes, bytearray, memoryview)):
-            return cls(memoryview(photo).nbytes, _tell_format(bytes(photo[:32])))
+            return cls(memoryview(photo).nbytes, _tell_format(bytes(photo[:HEAD_BYTES])))
         if not isinstance(photo, (str, os.PathLike)):
             return cls()
-        path = Path(photo)
+        suffix = Path(photo).suffix.lower()
         try:
-            status = path.stat()
-            if not stat.S_ISREG(status.st_mode):
-                return cls(suffix=path.suffix.lower())
-            with path.open("rb") as file:
-                return cls(status.st_size, _tell_format(file.read(32)), path.suffix.lower())
-        except OSError:  # it was there when it was scored
-            return cls(suffix=path.suffix.lower())
+            with open_photo_file(photo) as file:
+                return cls(os.fstat(file.fileno()).st_size, _tell_format(file.read(HEAD_BYTES)), suffix)
+        except (InputError, OSError):  # it was there when it was scored
+            return cls(suffix=suffix)
 
 
 def _tell_format(head: bytes) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from PIL import Image
 from edge_runtime.contract import ViewSpec
 from edge_runtime.decode import TRANSPOSITIONS, DecodedPhoto, decode_image, decode_photo
 from edge_runtime.errors import DecodeError
+from edge_runtime.formats import PhotoFormat, sniff_format
 from edge_runtime.views import make_view
 
 SIZE = (64, 48)
@@ -78,6 +80,35 @@ def test_sixteen_bit_ramp_is_scaled_not_clipped() -> None:
     ramp = np.linspace(0, 65_535, 256 * 32).round().astype(np.uint16).reshape(32, 256)
     grey = np.asarray(decode_photo(encode(Image.fromarray(ramp), "PNG")).image)[..., 0]
     assert np.abs(grey - ramp / 257.0).max() <= 0.5
+
+
+def build_grey_tiff(levels: np.ndarray, depth_bits: int, photometric: int) -> bytes:
+    """A TIFF file of 12 or 16 bits a pixel as scanners write it; ``photometric`` 0: its lowest level is white."""
+    height, width = levels.shape
+    data = levels.astype("<u2").tobytes()
+    if depth_bits == 12:  # two pixels in three bytes, the first one's high bits first
+        bits = (levels[..., None] >> np.arange(11, -1, -1)) & 1
+        data = np.packbits(bits.astype(np.uint8)).tobytes()
+    entries = {256: width, 257: height, 258: depth_bits, 259: 1, 262: photometric, 273: 8 + 2 + 9 * 12 + 4}
+    entries |= {277: 1, 278: height, 279: len(data)}
+    directory = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in entries.items())
+    return struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + directory + bytes(4) + data
+
+
+@pytest.mark.parametrize(("depth_bits", "photometric"), [(12, 1), (16, 1), (16, 0)])
+def test_grey_of_a_tiff_is_read_as_its_tags_say(depth_bits: int, photometric: int) -> None:
+    top = 2**depth_bits - 1
+    ramp = np.linspace(0, top, 32 * 32).round().astype(np.uint16).reshape(32, 32)
+    content = build_grey_tiff(ramp, depth_bits, photometric)
+    expected = (ramp if photometric else top - ramp) * (255.0 / top)
+    for decoded in (decode_photo(content), decode_image(Image.open(io.BytesIO(content)))):
+        assert np.abs(np.asarray(decoded.image)[..., 0] - expected).max() <= 0.51
+
+
+def test_eight_bits_in_a_mode_of_sixteen_are_refused() -> None:
+    with pytest.raises(DecodeError, match="convert 8-bit levels to mode L"):
+        decode_image(Image.new("L", SIZE, 200).convert("I"))
+    assert read_color(decode_image(Image.new("I", SIZE, 257 * 200))) == (200, 200, 200)
 
 
 def test_palette_with_transparent_entry_is_laid_on_white() -> None:
@@ -233,3 +264,16 @@ def test_a_view_that_skips_bytes_is_read_as_what_it_shows(photo: Image.Image) ->
     spread = bytearray(2 * len(content))
     spread[::2] = content
     assert decode_photo(memoryview(spread)[::2]).image.size == photo.size
+
+
+def build_ftyp(*brands: bytes) -> bytes:
+    content = b"".join((b"ftyp", brands[0], bytes(4), *brands[1:]))
+    return struct.pack(">I", 4 + len(content)) + content
+
+
+def test_an_avif_file_may_name_itself_late() -> None:
+    many = [b"mif1", b"miaf", b"MA1B", b"MA1A", b"iso8", b"mif2", b"unif"]
+    assert sniff_format(build_ftyp(*many, b"avif"), "x") is PhotoFormat.AVIF
+    assert sniff_format(build_ftyp(*many, b"heic"), "x") is PhotoFormat.HEIF
+    # What stands behind the box is no brand.
+    assert sniff_format(build_ftyp(b"mif1", b"heic") + b"\0\0\0\x08avif", "x") is PhotoFormat.HEIF

@@ -73,6 +73,17 @@ def test_places_that_cannot_be_written_to_are_refused_early(tmp_path: Path) -> N
         check_output(tmp_path / "dangling")
 
 
+def test_a_folder_is_made_below_folders_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "dangling").symlink_to(tmp_path / "gone")
+    check_output(tmp_path / "new" / "deep" / "out.png", makes_folder=True)
+    for place in ("a.jpg/out.png", "a.jpg/x/out.png", "dangling/x/out.png"):
+        with pytest.raises(UsageError, match=f"{place[: place.index('/')]} is not a folder"):
+            check_output(tmp_path / place, makes_folder=True)
+    monkeypatch.chdir(tmp_path)
+    check_output("new/out.png", makes_folder=True)
+
+
 def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old", encoding="utf-8")

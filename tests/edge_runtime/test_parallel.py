@@ -11,9 +11,12 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 from PIL import Image
+
+from edge_runtime import parallel
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -113,6 +116,22 @@ def test_a_photo_that_ends_its_process_fails_alone(run: Callable[..., list[str]]
 )
 def test_what_no_photo_can_help_is_raised(run: Callable[..., list[str]], arguments: list[str], last: str) -> None:
     assert "".join(run(*arguments)[-1:]).startswith(last)
+
+
+@pytest.mark.parametrize(("platform", "started"), [("win32", 61), ("linux", 200)])
+def test_no_more_processes_are_started_than_windows_can_wait_for(
+    monkeypatch: pytest.MonkeyPatch, platform: str, started: int
+) -> None:
+    counts = []
+
+    def count(_: object, jobs: int) -> MagicMock:
+        counts.append(jobs)
+        return MagicMock()
+
+    monkeypatch.setattr(parallel, "_start", count)
+    monkeypatch.setattr(sys, "platform", platform)
+    assert list(parallel.each_in_processes(lambda: str.upper, [], 200)) == []
+    assert counts == [started]
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")

@@ -62,6 +62,18 @@ def test_reason_says_what_and_why(build_score: BuildScore) -> None:
     assert noisy.message == "Grain."
 
 
+@pytest.mark.parametrize(
+    ("minimum", "points", "written"), [("50", 49.96, 49.96), ("50", 49.94, 49.9), ("50.04", 50.01, 50.0)]
+)
+def test_a_value_never_looks_like_the_limit_that_it_misses(
+    build_score: BuildScore, minimum: str, points: float, written: float
+) -> None:
+    policy = parse_policy(POLICY.replace("minimum = 50", f"minimum = {minimum}"), "shop.toml")
+    (blurred,) = evaluate(build_score(70, sharpness=points), policy).reasons
+    document = blurred.to_dict()
+    assert (document["value"], document["limit"]) == (written, float(minimum))
+
+
 def test_chinese_words_and_words_of_ones_own(build_score: BuildScore) -> None:
     policy = parse_policy(POLICY, "shop.toml")
     blurred, noisy = evaluate(build_score(70, sharpness=42, noise=12), policy, "zh").reasons

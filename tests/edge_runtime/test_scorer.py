@@ -238,6 +238,26 @@ def test_model_that_is_not_what_its_contract_says(
         PhotoScorer.from_file(repacked(**changes))
 
 
+@pytest.mark.parametrize("name", ["quality", "attributes", "category"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_no_number_is_no_score(
+    photo: Image.Image, monkeypatch: pytest.MonkeyPatch, name: str, value: float
+) -> None:
+    with PhotoScorer.default() as other:
+        assert other._interpreter is not None
+        invoke = other._interpreter.invoke
+
+        def spoil(view: Any) -> Any:
+            outputs = invoke(view)
+            outputs[name] = np.array(outputs[name])
+            outputs[name][0, -1] = value
+            return outputs
+
+        monkeypatch.setattr(other._interpreter, "invoke", spoil)
+        with pytest.raises(ModelError, match=f"output '{name}' is not a finite number"):
+            other.score(photo)
+
+
 def test_flatbuffer_the_interpreter_refuses(tmp_path: Path, scorer: PhotoScorer) -> None:
     path = tmp_path / "rubbish.tflite"
     path.write_bytes(pack_model(b"\x1c\0\0\0TFL3" + bytes(400), scorer.contract))

@@ -98,7 +98,8 @@ class Monitor:
 
         Raises:
             SourceError: no region belongs to this camera.
-            FrameError: a region's box does not lie in the camera's first frame.
+            FrameError: a region's box does not lie in the camera's first frame. What that frame opened or closed before
+                goes to the sinks alone.
             UsageError: the monitor is closed.
         """
         with self._lock:
@@ -112,20 +113,22 @@ class Monitor:
             had_baseline = [region.baseline is not None for region in watched.regions]
             events: list[Event] = []
             is_judged = self.config.hours is None or self.config.hours.are_open(wall_ms)
-            for step in watched.feed(item, totals, is_judged=is_judged):
-                event = self._build_event(watched, step, item, wall_ms)
-                totals.find_region(event.region).events.setdefault(event.kind, 0)
-                if event.state == "opened":
-                    totals.find_region(event.region).events[event.kind] += 1
-                events.append(event)
-            self._count(watched, totals, before_ms, totals.examined > examined)
-            for event in events:
-                self._send(event)
-            now_ms = watched.now_ms or 0
-            is_news = bool(events) or had_baseline != [region.baseline is not None for region in watched.regions]
-            if is_news or now_ms - self._saved_ms.setdefault(camera, now_ms) >= SAVE_EVERY_MS:
-                self._saved_ms[camera] = now_ms
-                self._save()
+            try:
+                for step in watched.feed(item, totals, is_judged=is_judged):
+                    event = self._build_event(watched, step, item, wall_ms)
+                    totals.find_region(event.region).events.setdefault(event.kind, 0)
+                    if event.state == "opened":
+                        totals.find_region(event.region).events[event.kind] += 1
+                    events.append(event)
+            finally:  # what opened or closed before a box was found to lie outside has done so, and is told of
+                self._count(watched, totals, before_ms, totals.examined > examined)
+                for event in events:
+                    self._send(event)
+                now_ms = watched.now_ms or 0
+                is_news = bool(events) or had_baseline != [region.baseline is not None for region in watched.regions]
+                if is_news or now_ms - self._saved_ms.setdefault(camera, now_ms) >= SAVE_EVERY_MS:
+                    self._saved_ms[camera] = now_ms
+                    self._save()
             return events
 
     def relearn(self, camera: str, region: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from edge_runtime.camera.frames import PixelFormat, Rotation
+from edge_runtime.camera.frames import HALVED_PLANES, PixelFormat, Rotation
 from edge_runtime.decode import MIN_SIDE_PX
 from edge_runtime.errors import SourceError
 
@@ -13,7 +13,6 @@ __all__ = ["MAX_SIDE_PX", "Decoder", "SourceOptions"]
 
 Decoder = Literal["auto", "opencv", "pyav"]
 MAX_SIDE_PX = 65_535  # of a frame, as of a JPEG
-HALVED_BOTH_WAYS = ("nv12", "nv21", "i420")  # one pair of colours for each 2 x 2 pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ class SourceOptions:
             raise SourceError(
                 f"source option size is {width_px}x{height_px}; pass {MIN_SIDE_PX} to {MAX_SIDE_PX} pixels a side"
             )
-        is_halved = self.pixel_format in HALVED_BOTH_WAYS
+        is_halved = self.pixel_format in HALVED_PLANES
         if (width_px % 2 and (is_halved or self.pixel_format == "yuyv")) or (height_px % 2 and is_halved):
             raise SourceError(
                 f"source option size is {width_px}x{height_px}, but {self.pixel_format} shares colours between "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
 import numpy as np
@@ -10,8 +11,11 @@ from edge_runtime.camera.sources.capture import CorruptPictureError, Picture
 from edge_runtime.decode import decode_photo
 from edge_runtime.errors import InputError, SourceError
 from edge_runtime.formats import PHOTO_SUFFIXES, is_photo
+from edge_runtime.printable import blank_unprintable
 
 __all__ = ["PhotoFolder", "list_photos", "open_photo_folder"]
+
+logger = logging.getLogger(__name__)
 
 
 class PhotoFolder:
@@ -36,10 +40,12 @@ class PhotoFolder:
         return self._index < len(self._paths)
 
     def retrieve(self) -> Picture:
-        """See Capture."""
+        """See Capture; a photo that cannot be decoded is named in the log."""
         try:
             return Picture(np.asarray(decode_photo(self._paths[self._index]).image))
         except InputError as error:
+            # The counts do not say which it is; a folder's files are few, and can be mended one by one.
+            logger.warning("skipped: %s", blank_unprintable(str(error)))
             raise CorruptPictureError(str(error)) from error
 
     def interrupt(self) -> None:

@@ -8,12 +8,11 @@ import select
 import sys
 import threading
 from collections import deque
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.camera.frames import PixelFormat
+from edge_runtime.camera.frames import CHANNELS, PixelFormat
 from edge_runtime.camera.sources.capture import CorruptPictureError, Picture
 from edge_runtime.camera.sources.jpeg import decode_jpeg
 from edge_runtime.camera.sources.jpeg_splitter import JpegSplitter
@@ -23,7 +22,6 @@ from edge_runtime.errors import SourceError
 __all__ = ["PipedJpegs", "PipedRawFrames", "compute_raw_shape", "open_piped"]
 
 READ_BYTES = 2**20
-CHANNELS: Final = {"rgb": 3, "bgr": 3, "rgba": 4, "bgra": 4, "yuyv": 2}
 
 
 class _Pipe:

@@ -231,13 +231,15 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_folder_is_played_by_name_and_a_broken_photo_is_skipped(folder: Path) -> None:
+def test_folder_is_played_by_name_and_a_broken_photo_is_skipped(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with open_source(str(folder), SourceOptions(fps=4)) as source:
         frames = frames_of(source)
     assert [int(frame.pixels[0, 0, 0]) for frame in frames] == [0, 40, 120, 160, 200]
     assert [frame.timestamp_ms for frame in frames] == [0, 250, 750, 1000, 1250]
     assert frames[3].pixels.shape == (80, 120, 3)
     assert (source.counts.frames, source.counts.corrupt) == (5, 1)
+    (message,) = caplog.messages
+    assert message.startswith(f"skipped: {folder / 'shot_2.png'}: truncated PNG")
 
 
 def test_photo_that_is_gone_meanwhile_is_skipped(folder: Path) -> None:

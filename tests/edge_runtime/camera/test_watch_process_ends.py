@@ -187,6 +187,7 @@ def short_stream(photo: Image.Image) -> Iterator[str]:
 
 
 def test_source_that_breaks_off_does_not_stop_the_other(run_command: Run, folder: Path, short_stream: str) -> None:
+    (folder / "broken.jpg").unlink()  # which would be named on standard error
     result = run_command("watch", f"door={short_stream}", f"shelf={folder}", "--retries", "1")
     assert result.returncode == 1
     assert result.stderr == ""

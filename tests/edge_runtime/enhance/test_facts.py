@@ -121,6 +121,16 @@ def test_a_small_product_is_cropped_to_with_room_to_spare() -> None:
     assert propose_operations(attributes, (), measure_facts(picture), (520, 390), 50.0, ["crop"]) == ()
 
 
+def test_a_crop_leaves_the_rows_that_a_score_needs() -> None:
+    picture = np.full((18, 1024, 3), 255, np.uint8)
+    picture[8:11, 500:524] = (90, 40, 40)
+    facts = measure_facts(picture)
+    attributes = Attributes(95.0, 95.0, 95.0, 95.0, 50.0)
+    (step,) = propose_operations(attributes, (), facts, (3000, 53), 50.0, ["crop"])
+    values: dict[str, Any] = dict(step.parameters)
+    assert (values["bottom"] - values["top"]) * 18 == pytest.approx(17), "one may be lost to rounding"
+
+
 def test_a_cut_off_product_is_not_cropped() -> None:
     picture = np.asarray(draw_product((255, 255, 255), (90, 40, 40), (-50, 200, 200, 350)))
     assert "crop" not in propose(picture, composition=40.0)

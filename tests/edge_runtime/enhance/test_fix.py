@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from edge_runtime import PhotoScorer
 from edge_runtime.decode import decode_photo
 from edge_runtime.enhance import compute_psnr_db, compute_ssim, enhance
+from edge_runtime.enhance.facts import measure_facts
 from edge_runtime.enhance.operations import Operation
-from edge_runtime.enhance.search import Search, format_missing
+from edge_runtime.enhance.proposals import MIN_TILT_DEG, TILT_AGREEMENT, TILT_LENGTH
+from edge_runtime.enhance.search import Search, _count_clipped, format_missing
 from edge_runtime.errors import InputError, UsageError
 from edge_runtime.formats import PhotoFormat
 
@@ -121,7 +123,9 @@ def test_what_leaves_no_level_is_refused_for_that(make_scorer: Any, encode: Enco
     bright = [Operation("exposure", (("stops", 3.0),))]
     search = Search(pixels, make_scorer(judge), 0.0)
     assert search.run(bright) == []
-    assert search.best_objection == "it would leave too many pixels pure black or white"
+    assert search.best_objection == "it would leave too many pixels pure black or at the top of a channel"
+    colors = np.array([[(0, 0, 0), (255, 90, 90), (0, 90, 90), (90, 90, 90)]], np.uint8)
+    assert _count_clipped(colors) == 0.5, "a vivid colour has a channel at the bottom, and has lost nothing"
 
 
 @pytest.mark.parametrize(
@@ -222,6 +226,22 @@ def test_a_large_photo_is_searched_small_and_written_large(light_scorer: Any, ph
 def test_a_thin_photo_is_searched_with_rows_enough_for_a_score(light_scorer: Any, photo: Image.Image) -> None:
     thin = photo.resize((3000, 17)).point(lambda level: level * 0.45)
     assert enhance(thin, light_scorer).before is not None
+
+
+def test_a_banner_is_not_turned_until_nothing_is_left_of_it(make_scorer: Any) -> None:
+    image = Image.new("RGB", (4000, 160), (230, 230, 230))
+    for left in range(0, 4000, 1400):
+        ImageDraw.Draw(image).line((left, 20, left + 1200, 125), fill=(60, 60, 60), width=12)
+    banner = np.asarray(image.resize((1000, 40), Image.Resampling.BOX))
+
+    def judge(pixels: Pixels) -> tuple[float, dict[str, float]]:
+        assert min(pixels.shape[:2]) >= 16, "the scorer would refuse it"
+        return 50.0, {"composition": 40.0}
+
+    tilt = measure_facts(banner).tilt
+    assert abs(tilt.angle_deg) > MIN_TILT_DEG
+    assert min(tilt.agreement / TILT_AGREEMENT, tilt.length / TILT_LENGTH) >= 1, "the lines do lean"
+    assert enhance(banner, make_scorer(judge), operations=["deskew"]).outcome == "nothing_to_do"
 
 
 def test_frames_in_both_orders(light_scorer: Any, dark_pixels: Pixels) -> None:

@@ -109,7 +109,7 @@ def test_nothing_half_written_is_left(result: FixResult, original: Path, monkeyp
 def test_a_folder_is_made_and_a_file_is_no_folder(result: FixResult, original: Path) -> None:
     write_result(result, original.parent / "new" / "deep" / "out.jpg")
     assert (original.parent / "new/deep/out.jpg").is_file()
-    with pytest.raises(UsageError, match="cannot write the file"):
+    with pytest.raises(UsageError, match="is not a folder"):
         write_result(result, original / "out.jpg")
 
 
@@ -132,6 +132,21 @@ def test_plan(tmp_path: Path) -> None:
     assert list(planned.values()) == [tmp_path / "out" / name for name in names]
     with pytest.raises(UsageError, match="would both be written to"):
         plan_outputs(sources, [], tmp_path / "out")
+
+
+@pytest.mark.parametrize(("one", "other"), [("Mug.jpg", "mug.JPG"), ("caf\u00e9.jpg", "cafe\u0301.jpg")])
+def test_names_that_are_one_on_other_disks_are_not_both_written_to(one: str, other: str, tmp_path: Path) -> None:
+    sources = [str(tmp_path / "a" / one), str(tmp_path / "b" / other)]
+    with pytest.raises(UsageError, match=r"would both be written to .* takes capitals and small letters for the same"):
+        plan_outputs(sources, [], tmp_path / "out")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_what_is_no_file_is_planned_for_without_being_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    sources = [str(tmp_path / name) for name in ("pipe.jpg", "nul\0byte.jpg")]
+    planned = plan_outputs(sources, [str(tmp_path)], tmp_path / "out")
+    assert [path.name for path in planned.values()] == ["pipe.jpg", "nul\0byte.jpg"]
 
 
 def test_format_of_a_file() -> None:

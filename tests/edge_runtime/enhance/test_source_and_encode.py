@@ -32,12 +32,13 @@ def make_exif(orientation: int = 6, thumbnail: bytes = b"\xff\xd8thumbnail\xff\x
             f"{order}HH" if short else f"{order}I", *((value, 0) if short else (value,))
         )
 
-    main, details = 8, 8 + 2 + 2 * 12 + 4
+    main, details = 8, 8 + 2 + 4 * 12 + 4
     note = details + 2 + 3 * 12 + 4
     small = note + len(MAKER_NOTE)
     picture = small + 2 + 2 * 12 + 4
     block = words + struct.pack(f"{order}HI", 42, main)
-    block += struct.pack(f"{order}H", 2) + entry(0x0112, 3, 1, orientation) + entry(0x8769, 4, 1, details)
+    block += struct.pack(f"{order}H", 4) + entry(0x0100, 3, 1, 4000) + entry(0x0101, 4, 1, 3000)
+    block += entry(0x0112, 3, 1, orientation) + entry(0x8769, 4, 1, details)
     block += struct.pack(f"{order}IH", small, 3)
     block += entry(0x927C, 7, len(MAKER_NOTE), note) + entry(0xA002, 4, 1, 4000) + entry(0xA003, 3, 1, 3000)
     block += struct.pack(f"{order}I", 0) + MAKER_NOTE + struct.pack(f"{order}H", 2)
@@ -68,6 +69,7 @@ def test_exif_is_kept_to_the_byte_but_for_what_is_no_longer_true(order: str) -> 
     exif = Image.Exif()
     exif.load(patched)
     assert exif[0x0112] == 1
+    assert (exif[0x0100], exif[0x0101]) == (320, 240)
     assert (exif.get_ifd(0x8769)[0xA002], exif.get_ifd(0x8769)[0xA003]) == (320, 240)
     assert not exif.get_ifd(1), "the thumbnail's directory is still linked"
     assert patch_exif(block.removeprefix(PREFIX), 320, 240) == patched.removeprefix(PREFIX)
@@ -207,8 +209,23 @@ def test_damaged_files_are_named(photo: Image.Image, tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(DecodeError, match=r"a\.jpg: truncated JPEG"):
         read_source(path)
-    with pytest.raises(InputError, match="cannot read the file"):
+    with pytest.raises(InputError, match=r"missing\.jpg: no such file"):
         read_source(tmp_path / "missing.jpg")
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+@pytest.mark.parametrize("is_file", [True, False])
+def test_a_tiff_whose_second_page_is_cut_off_is_a_damaged_photo(
+    photo: Image.Image, tmp_path: Path, is_file: bool
+) -> None:
+    path = save(tmp_path / "pages.tif", photo)
+    stream = io.BytesIO()
+    photo.save(stream, "TIFF", save_all=True, append_images=[photo])
+    with Image.open(stream) as pages:
+        second = pages._TiffImageFile__next  # type: ignore[attr-defined] # where the second directory starts
+    path.write_bytes(stream.getvalue()[: second + 10])
+    with pytest.raises(DecodeError, match=r"pages\.tif: .*TIFF.*download it again"):
+        read_source(path if is_file else Image.open(path))
 
 
 def test_xmp_that_announces_further_pictures_is_left_out(photo: Image.Image, tmp_path: Path) -> None:

@@ -80,6 +80,16 @@ def test_any_photo_gives_a_picture_of_sensible_size(
     assert (legend[:, -1] == 255).all(), "and nothing of it is cut off"
 
 
+@pytest.mark.parametrize(("size", "shown"), [((2000, 20), (320, 3)), ((16, 12000), (16, 12000))])
+def test_a_box_of_less_than_a_pixel_is_drawn(
+    build: Build, spot: NDArray[np.float32], size: tuple[int, int], shown: tuple[int, int]
+) -> None:
+    photo = Image.new("RGB", shown, (90, 120, 60))
+    without, with_box = (np.asarray(build(spot, stands_out=flag, size=size).render(photo)) for flag in (False, True))
+    above_the_legend = slice(min(shown[1], 1200))
+    assert (with_box[above_the_legend] != without[above_the_legend]).any()
+
+
 def test_the_photo_is_left_alone_and_any_mode_is_taken(build: Build, spot: NDArray[np.float32]) -> None:
     grey = Image.new("L", (600, 600), 128)
     before = grey.tobytes()

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import ntpath
 import os
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pytest
 from PIL import Image
 
 from edge_runtime import Score
 from edge_runtime.errors import UsageError
-from edge_runtime.feedback import FeedbackStore, export_manifest
+from edge_runtime.feedback import FeedbackStore, export, export_manifest
 from edge_runtime.feedback.correction import LONGEST_TEXT
 
 pytest.importorskip("train", reason="needs a checkout: the reader that the training uses is not installed")
@@ -187,3 +188,14 @@ def test_nothing_is_overwritten(
     with pytest.raises(UsageError, match="there is no folder"):
         export_manifest(store, tmp_path / "none" / "out.csv")
     assert not list(tmp_path.glob(".*"))
+
+
+def test_ways_have_slashes_on_windows_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "Path", PureWindowsPath)
+    with monkeypatch.context() as windows:
+        windows.setattr(os, "path", ntpath)
+        ways = [
+            export._describe_way(PureWindowsPath(place), PureWindowsPath(r"C:\shop\manifests"))  # type: ignore[arg-type]
+            for place in (r"C:\shop\photos\mug.jpg", r"D:\mug.jpg")
+        ]
+    assert ways == ["../photos/mug.jpg", "D:/mug.jpg"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 from edge_runtime.camera.monitor.config import MonitorConfig
 from edge_runtime.camera.monitor.sinks.jsonl import JsonlLog
 from edge_runtime.camera.monitor.sinks.queue import EventQueue
@@ -23,17 +26,28 @@ def open_sinks(config: MonitorConfig) -> list[Sink]:
         if config.mqtt is not None or config.webhook is not None:
             raise SourceError('[mqtt] and [webhook] keep what waits on disk; add folder = "..." to [monitor]')
         return []
-    sinks: list[Sink] = [JsonlLog(config.folder / "events.jsonl", config.log_mb)]
+    sinks: list[Sink] = []
+    try:
+        for sink in _open_each(config, config.folder):
+            sinks.append(sink)
+    except BaseException:  # nobody would end the threads of those that are open
+        for sink in sinks:
+            sink.close()
+        raise
+    return sinks
+
+
+def _open_each(config: MonitorConfig, folder: Path) -> Iterator[Sink]:
+    yield JsonlLog(folder / "events.jsonl", config.log_mb)
     if config.mqtt is not None:
         from edge_runtime.camera.monitor.sinks.mqtt import MqttPublisher
 
         publisher = MqttPublisher(config.mqtt)
-        queue = EventQueue(config.folder / "mqtt.queue", config.mqtt.max_waiting)
-        sinks.append(QueuedSink("mqtt", queue, publisher.deliver, publisher.hang_up))
+        queue = EventQueue(folder / "mqtt.queue", config.mqtt.max_waiting)
+        yield QueuedSink("mqtt", queue, publisher.deliver, publisher.hang_up)
     if config.webhook is not None:
         from edge_runtime.camera.monitor.sinks.webhook import Webhook
 
         webhook = Webhook(config.webhook)
-        queue = EventQueue(config.folder / "webhook.queue", config.webhook.max_waiting)
-        sinks.append(QueuedSink("webhook", queue, webhook.deliver))
-    return sinks
+        queue = EventQueue(folder / "webhook.queue", config.webhook.max_waiting)
+        yield QueuedSink("webhook", queue, webhook.deliver)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
 from edge_runtime.camera import Frame
-from edge_runtime.camera.monitor import Monitor, MonitorConfig, RegionConfig
+from edge_runtime.camera.monitor import Event, Monitor, MonitorConfig, RegionConfig
 from edge_runtime.camera.monitor.kinds import EVENT_KINDS, RULES
 from edge_runtime.camera.sources import Interruption
 from edge_runtime.errors import FrameError, ModelError, SourceError, UsageError
@@ -48,6 +48,22 @@ FAULTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "obstructed": cover,
     "moved": lambda picture: np.roll(picture, (10, 25), (0, 1)),
 }
+
+
+class EventList:
+    """A sink that keeps what it is sent."""
+
+    name = "list"
+    counts: ClassVar[dict[str, int]] = {}
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def send(self, event: Event) -> None:
+        self.events.append(event)
+
+    def close(self) -> None:
+        pass
 
 
 @pytest.mark.parametrize("kind", FAULTS)
@@ -186,6 +202,19 @@ def test_a_box_outside_the_first_frame_is_refused(config: MonitorConfig, stub: A
     camera.monitor = Monitor(replace(config, regions=(RegionConfig("far", box=(0, 0, 900, 240)),)), stub)
     with pytest.raises(FrameError, match="900"):
         camera.watch(1)
+
+
+def test_what_a_refused_frame_has_closed_is_told_of(config: MonitorConfig, stub: Any, camera: Any) -> None:
+    sink = EventList()
+    regions = (RegionConfig("far", box=(0, 0, 900, 240)),)
+    camera.monitor = Monitor(replace(config, regions=regions), stub, sinks=[sink])
+    assert [event.state for event in interrupt(camera, 30)] == ["opened"]
+    with pytest.raises(FrameError, match="900"):
+        camera.watch(1)
+    assert [(event.kind, event.state) for event in sink.events] == [
+        ("lost_signal", "opened"),
+        ("lost_signal", "closed"),
+    ]
 
 
 def test_cameras_do_not_disturb_each_other(config: MonitorConfig, stub: Any, camera: Any, draw_shelf: Any) -> None:

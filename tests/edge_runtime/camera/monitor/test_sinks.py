@@ -163,6 +163,15 @@ def test_a_queue_needs_a_folder() -> None:
         open_sinks(MonitorConfig(webhook=WebhookConfig("http://x/")))
 
 
+def test_a_sink_that_cannot_be_opened_leaves_none_running(tmp_path: Path) -> None:
+    pytest.importorskip("paho.mqtt.client", reason="needs paho-mqtt: pip install 'photogate[mqtt]'")
+    config = MonitorConfig(folder=tmp_path, mqtt=MqttConfig("127.0.0.1"), webhook=WebhookConfig("http://x/"))
+    (tmp_path / "webhook.queue").mkdir()
+    with pytest.raises(UsageError, match="queue of events"):
+        open_sinks(config)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("photogate-")]
+
+
 def test_by_default_no_socket_is_opened_and_no_thread_started(
     tmp_path: Path, camera: Any, stub: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
