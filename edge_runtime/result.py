@@ -8,6 +8,7 @@ from typing import Any, Literal
 __all__ = [
     "Attributes",
     "Band",
+    "Decides",
     "Decision",
     "ImageSize",
     "Label",
@@ -21,6 +22,7 @@ __all__ = [
 
 Band = Literal["high", "medium", "low"]
 Decision = Literal["accept", "review", "reject"]
+Decides = Literal["reject", "review", None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,11 @@ class ImageSize:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a photo is not as good as the policy asks: ``value`` fell below ``limit`` (both in points)."""
+    """Why a photo is not as good as the policy asks: ``value`` fell below ``limit`` (both in points).
+
+    ``decides`` is the verdict that it asks for, None where it only advises. A reason that explains a low quality asks
+    for what the quality does.
+    """
 
     code: str
     attribute: str
@@ -111,11 +117,13 @@ class Reason:
     limit: float
     message: str
     advice: str
+    decides: Decides = None
 
     def to_dict(self) -> dict[str, Any]:
         """The reason's JSON object; points to one decimal, or to as many as leave the value below its limit."""
         return {
             "code": self.code,
+            "decides": self.decides,
             "attribute": self.attribute,
             "value": _round_below(self.value, self.limit),
             "limit": self.limit,
@@ -134,7 +142,7 @@ def _round_below(value: float, limit: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A policy's decision on one score, with its reasons in the order of the policy."""
+    """A policy's decision on one score, with its reasons: those that decided first."""
 
     decision: Decision
     reasons: tuple[Reason, ...]

@@ -13,7 +13,6 @@ from __future__ import annotations
 from edge_runtime.gate.gate import Gate, GateResult
 from edge_runtime.gate.overlay import OverlayDetector, OverlayFinding
 from edge_runtime.gate.policy import AttributeLimit, Policy, evaluate, load_policy
-from edge_runtime.gate.reasons import ScoreReason
 from edge_runtime.gate.rule_reasons import RuleReason
 from edge_runtime.gate.rules import Rule, RulePack, list_packs, load_pack
 from edge_runtime.gate.weights import DEFAULT_WEIGHTS, compute_weighted_quality
@@ -29,7 +28,6 @@ __all__ = [
     "Rule",
     "RulePack",
     "RuleReason",
-    "ScoreReason",
     "compute_weighted_quality",
     "evaluate",
     "list_packs",

@@ -18,12 +18,12 @@ from edge_runtime.gate.checks import RuleOutcome, check_rule
 from edge_runtime.gate.evidence import Evidence, FileFacts
 from edge_runtime.gate.overlay import OVERLAY_CHECKS, OverlayDetector
 from edge_runtime.gate.policy import Policy, find_reasons, load_policy
-from edge_runtime.gate.reasons import Decides, ScoreReason, find_decision, order_reasons
+from edge_runtime.gate.reasons import find_decision, order_reasons
 from edge_runtime.gate.rule_reasons import RuleReason, build_rule_reason
 from edge_runtime.gate.rules import RulePack, load_pack
 from edge_runtime.gate.toml_table import find_near
 from edge_runtime.gate.weights import compute_weighted_quality
-from edge_runtime.result import Decision, Score, ScoreFailure
+from edge_runtime.result import Decides, Decision, Reason, Score, ScoreFailure
 from edge_runtime.scorer import Photo, PhotoScorer, each
 
 __all__ = ["Gate", "GateResult"]
@@ -45,7 +45,7 @@ class GateResult:
     """
 
     decision: Decision
-    reasons: tuple[ScoreReason | RuleReason, ...]
+    reasons: tuple[Reason | RuleReason, ...]
     score: Score
     weighted_quality: float
     outcomes: tuple[tuple[RulePack, RuleOutcome], ...]
@@ -160,7 +160,7 @@ class Gate:
             image, box = (decoded.image, decoded.box) if decoded is not None else (None, None)
             evidence = Evidence(score.image, FileFacts.read(photo), image, box)
             outcomes = list(self._check(evidence))
-        reasons: list[ScoreReason | RuleReason] = list(find_reasons(score, self.policy, self.language))
+        reasons: list[Reason | RuleReason] = list(find_reasons(score, self.policy, self.language))
         for pack, outcome in outcomes:
             # That nobody checked a recommendation is no reason for anything.
             if outcome.state == "failed" or (outcome.state == "not_checked" and outcome.level == "must"):

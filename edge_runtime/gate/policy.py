@@ -17,11 +17,11 @@ from typing import Literal
 
 from edge_runtime.contract import ATTRIBUTE_NAMES
 from edge_runtime.gate.check_names import CHECK_NAMES
-from edge_runtime.gate.reasons import REASON_CODES, Decides, ScoreReason, build_reason, find_decision, order_reasons
+from edge_runtime.gate.reasons import REASON_CODES, build_reason, find_decision, order_reasons
 from edge_runtime.gate.toml_table import TomlTable, parse_toml, read_toml_file
 from edge_runtime.gate.weights import DEFAULT_WEIGHTS, compute_weighted_quality
 from edge_runtime.printable import blank_unprintable
-from edge_runtime.result import Score, Verdict
+from edge_runtime.result import Decides, Reason, Score, Verdict
 
 __all__ = [
     "AttributeLimit",
@@ -147,7 +147,7 @@ def evaluate(score: Score, policy: Policy, language: str = "en") -> Verdict:
     return Verdict(find_decision(reasons), reasons, policy.name)
 
 
-def find_reasons(score: Score, policy: Policy, language: str = "en") -> tuple[ScoreReason, ...]:
+def find_reasons(score: Score, policy: Policy, language: str = "en") -> tuple[Reason, ...]:
     """The reasons of :func:`evaluate`, with what each of them decides."""
     quality = get_judged_quality(score, policy)
     by_quality: Decides = None

@@ -7,24 +7,20 @@ mark that tables and reports put before it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from edge_runtime.gate.catalogue import load_catalogue
-from edge_runtime.result import Decision, Reason
+from edge_runtime.result import Decides, Decision, Reason
 
 __all__ = [
     "MARKS",
     "REASON_CODES",
-    "Decides",
-    "ScoreReason",
     "build_reason",
     "find_decision",
     "find_mark",
     "order_reasons",
 ]
 
-Decides = Literal["reject", "review", None]
 ORDER: tuple[Decides, ...] = ("reject", "review", None)
 MARKS = ("broken", "score", "look", "advice")  # of the catalogue; in a list of many photos what weighs most first
 
@@ -36,23 +32,6 @@ REASON_CODES = {
     "color": "color_cast",
     "composition": "bad_composition",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreReason(Reason):
-    """A reason of the score.
-
-    Attributes:
-        decides: the verdict that it asks for: "reject" or "review"; None: it only advises. One that explains a low
-            quality asks for what the quality does.
-    """
-
-    decides: Decides = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The reason's JSON object; points rounded to one decimal."""
-        document = Reason.to_dict(self)
-        return {"code": document.pop("code"), "decides": self.decides, **document}
 
 
 class _Deciding(Protocol):
@@ -92,10 +71,10 @@ def build_reason(
     message: str | None = None,
     advice: str | None = None,
     decides: Decides = None,
-) -> ScoreReason:
+) -> Reason:
     """A reason with the catalogue's words, or with a policy's own ``message`` and ``advice`` where it has them."""
     catalogue = load_catalogue(language)
-    return ScoreReason(
+    return Reason(
         code,
         attribute,
         value,

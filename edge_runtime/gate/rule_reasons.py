@@ -7,8 +7,8 @@ from typing import Any
 
 from edge_runtime.gate.catalogue import load_catalogue
 from edge_runtime.gate.checks import RuleOutcome, State, choose_decimals, format_limit, round_value
-from edge_runtime.gate.reasons import Decides
 from edge_runtime.gate.rules import Level, RulePack
+from edge_runtime.result import Decides
 
 __all__ = ["RuleReason", "build_rule_reason"]
 
