@@ -141,7 +141,19 @@ def build_running_clock(schedstat: Path = Path("/proc/thread-self/schedstat")) -
         int(os.pread(descriptor, 100, 0).split()[1])
     except (OSError, ValueError, IndexError):
         return time.perf_counter_ns
-    return lambda: time.perf_counter_ns() - int(os.pread(descriptor, 100, 0).split()[1])
+
+    def read_waited() -> int:
+        return int(os.pread(descriptor, 100, 0).split()[1])
+
+    def read_running() -> int:
+        before = read_waited()
+        while True:
+            now, after = time.perf_counter_ns(), read_waited()
+            if before == after:
+                return now - after
+            before = after  # the thread lost its processor between the two readings: they are not of one moment
+
+    return read_running
 
 
 def read_waited_ns(tasks: Path = Path("/proc/self/task")) -> int | None:
