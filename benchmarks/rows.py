@@ -10,10 +10,10 @@ from typing import Literal
 
 from benchmarks.accuracy import Accuracy
 from benchmarks.classics import CLASSICS
-from benchmarks.latency import LatencySummary
+from benchmarks.latency import LatencySummary, Measure, TurnPlan, interleave_rounds
 from benchmarks.memory import Footprint
 from benchmarks.peers.nima import NIMA_FILES
-from edge_runtime.errors import UsageError
+from edge_runtime.errors import PhotogateError, UsageError
 from edge_runtime.models import DEFAULT_MODEL, find_model, list_models
 from train.artifact import read_provenance
 
@@ -26,6 +26,7 @@ __all__ = [
     "choose_split_seed",
     "find_default_artifact",
     "find_int8_model",
+    "interleave_living",
     "read_split_seed",
 ]
 
@@ -139,6 +140,24 @@ def build_rows(
 def build_model_rows(models: Sequence[tuple[str, Path]]) -> list[Row]:
     """A row for each photogate model (name, .tflite file); one whose file is absent says so in its note."""
     return [Row(name, name, "photogate", path, "" if path.exists() else f"not found: {path}") for name, path in models]
+
+
+def interleave_living(
+    rows: Sequence[Row], measures: Mapping[str, Measure], plan: TurnPlan
+) -> dict[str, list[list[float]]]:
+    """:func:`interleave_rounds`, begun anew without the teacher if its process dies on the way; its row then fails.
+
+    Raises:
+        PhotogateError: it was not the teacher's.
+    """
+    try:
+        return interleave_rounds(measures, plan)
+    except PhotogateError as error:
+        for row in rows:
+            if row.kind == "teacher" and row.key in measures:
+                row.fail(str(error))
+                return interleave_rounds({key: value for key, value in measures.items() if key != row.key}, plan)
+        raise
 
 
 def find_default_artifact() -> Path:

@@ -31,7 +31,7 @@ from benchmarks.footprint_report.report import format_footprint
 from benchmarks.footprint_report.scoring import measure_scoring, measure_two_processes
 from benchmarks.fresh_process import build_import_measure
 from benchmarks.latency import TurnPlan, interleave_rounds
-from benchmarks.options import describe_options
+from benchmarks.options import check_model_names, describe_options
 from benchmarks.output_folder import check_output_folder, write_texts
 from benchmarks.rows import Row, build_rows, find_default_artifact
 from edge_runtime.errors import PhotogateError, UsageError
@@ -82,6 +82,7 @@ def run_footprint(
     for name in ("photos", "throughput_photos", "import_rounds"):
         if getattr(options, name) < 2:
             raise UsageError(f"--{name.replace('_', '-')} must be 2 or more, not {getattr(options, name)}")
+    check_model_names((name for name, _ in options.models), reserved=options.rows)
     rows = build_rows(options.rows, options.artifact, Path(), Path())
     rows += [Row(name, name, "photogate", path) for name, path in options.models]
     report: dict[str, Any] = {
