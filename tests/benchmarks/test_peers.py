@@ -13,6 +13,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from benchmarks.__main__ import main
+from benchmarks.accuracy import load_rated_photos
 from benchmarks.memory import Footprint
 from benchmarks.peers import run as peers_run
 from benchmarks.peers.agreement import compute_agreement, fit_rating_map
@@ -49,6 +50,39 @@ def test_rating_map_rises_and_averages_what_falls() -> None:
     rating_map = fit_rating_map([1, 2, 3, 3], [0.1, 0.5, 0.3, 0.3])
     np.testing.assert_allclose(rating_map(np.array([0.0, 1.0, 2.0, 3.0, 9.0])), [0.1, 0.1, 1.1 / 3, 1.1 / 3, 1.1 / 3])
     np.testing.assert_allclose(rating_map(np.array([1.5])), [(0.1 + 1.1 / 3) / 2])
+
+
+def test_every_peer_is_timed_on_every_picture(brightness_manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The counted calls of one that makes one call a turn, and of one that warms up before several."""
+    photos = load_rated_photos([brightness_manifest], "test", 7)
+    seen: dict[str, list[int]] = {"photogate": [], "laplacian-variance": []}
+    calls_ms = {"photogate": 30.0, "laplacian-variance": 15.0}
+    present = ""
+
+    def build_measure(call: Callable[[], object], clock: object) -> Callable[[], float]:
+        def measure() -> float:
+            call()
+            return calls_ms[present]
+
+        return measure
+
+    def build_score(key: str) -> Callable[[Image.Image], float]:
+        def score(picture: Image.Image) -> float:
+            nonlocal present
+            present = key
+            seen[key].append(picture.getpixel((0, 0))[0])  # type: ignore[index]
+            return 0.0
+
+        return score
+
+    entries = [peers_run._Entry(find_peer(key), build_score(key)) for key in seen]
+    monkeypatch.setattr(peers_run, "build_measure", build_measure)
+    peers_run._time(entries, photos)
+    for key, warmup, a_turn in (("photogate", 5, 1), ("laplacian-variance", 5, 3)):
+        turns = np.array(seen[key][warmup:]).reshape(-1, a_turn)
+        assert (turns == turns[:, :1]).all(), "a turn has one picture"
+        assert len(set(turns[:8, 0])) == 8, "all of them, one after the other"
+        assert set(np.unique(turns[:, 0], return_counts=True)[1]) == {3}, "24 rounds on 8 pictures"
 
 
 def test_agreement_of_known_scores() -> None:
