@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy import load_rated_photos, predict_all
-from benchmarks.environment import collect_environment, compute_sha256, describe_files, read_timestamp
+from benchmarks.environment import collect_environment, describe_files, read_timestamp
 from benchmarks.output_folder import check_output_folder, write_texts
-from benchmarks.rows import choose_split_seed, find_int8_model
-from benchmarks.tables import ABSENT
+from benchmarks.rows import choose_split_seed, find_int8_model, identify_model
+from benchmarks.tables import ABSENT, format_identities
 from edge_runtime import PhotoScorer
 from edge_runtime.errors import UsageError
 from edge_runtime.gate import load_policy
@@ -170,7 +170,7 @@ def run_thresholds(
             "acceptable_from": options.acceptable_from,
             "risk": options.risk,
         },
-        "model": {"path": str(model), "sha256": compute_sha256(model)},
+        "model": {"path": str(model), **identify_model(model)},
         "environment": collect_environment(),
         "limits": asdict(limits),
         "default_policy": {"accept_from": policy.accept_from, "reject_below": policy.reject_below},
@@ -214,7 +214,7 @@ def format_thresholds(report: dict[str, Any]) -> str:
             f"{name} {entry['wrong_reject']:.1%} of {entry['acceptable']}" for name, entry in gaps.items()
         )
         lines += ["", f"Acceptable but rejected, by category: {shown}; gap {judged['category_gap']:.1%}."]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", f"Measured {report['created']}:", *format_identities({"model": report["model"]})])
 
 
 def _judge_part(

@@ -21,7 +21,6 @@ from benchmarks.end_to_end import (
 )
 from benchmarks.environment import (
     collect_environment,
-    compute_sha256,
     read_load_average,
     read_timestamp,
 )
@@ -33,7 +32,7 @@ from benchmarks.fresh_process import build_import_measure
 from benchmarks.latency import TurnPlan, interleave_rounds
 from benchmarks.options import check_model_names, describe_options
 from benchmarks.output_folder import check_output_folder, write_texts
-from benchmarks.rows import Row, build_rows, find_default_artifact
+from benchmarks.rows import Row, build_rows, find_default_artifact, identify_model
 from edge_runtime.errors import PhotogateError, UsageError
 
 __all__ = ["OUTPUT_NAMES", "FootprintOptions", "run_footprint"]
@@ -112,7 +111,7 @@ def _describe(row: Row, processes: int) -> dict[str, Any]:
     if not row.is_usable or row.path is None:
         return {**described, "note": row.note or f"not found: {row.path}"}
     try:
-        return {**described, "note": "", "sha256": compute_sha256(row.path), **describe_model_file(row.path, processes)}
+        return {**described, "note": "", **identify_model(row.path), **describe_model_file(row.path, processes)}
     except PhotogateError as error:
         return {**described, "note": f"failed: {error}", "is_failed": True}
 

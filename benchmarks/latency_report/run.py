@@ -22,7 +22,6 @@ from benchmarks.end_to_end import (
 from benchmarks.energy import open_energy_meter
 from benchmarks.environment import (
     collect_environment,
-    compute_sha256,
     read_load_average,
     read_timestamp,
 )
@@ -39,7 +38,7 @@ from benchmarks.latency_report.report import format_latency
 from benchmarks.latency_report.runtimes import build_runtime_call
 from benchmarks.options import check_model_names, describe_options
 from benchmarks.output_folder import check_output_folder, write_texts
-from benchmarks.rows import Row, build_rows, find_default_artifact
+from benchmarks.rows import Row, build_rows, find_default_artifact, identify_model
 from benchmarks.teacher import TeacherProcess
 from edge_runtime.contract import unpack_model
 from edge_runtime.errors import PhotogateError, UsageError
@@ -273,7 +272,6 @@ def _measure_ways(rows: list[Row], options: LatencyOptions, report: dict[str, An
 
 
 def _describe(row: Row) -> dict[str, Any]:
-    is_there = row.path is not None and row.path.exists()
     described = {"label": row.label, "path": None if row.path is None else str(row.path), "note": row.note}
     view = None
     if row.path is not None and row.is_usable and row.kind == "photogate" and row.path.suffix == ".tflite":
@@ -286,5 +284,5 @@ def _describe(row: Row) -> dict[str, Any]:
         **described,
         "is_failed": row.is_failed,
         "view_px": view,
-        "sha256": compute_sha256(row.path) if is_there and row.path is not None else None,
+        **identify_model(row.path),
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.plot import PlotPoint, save_accuracy_latency_plot
-from benchmarks.tables import ABSENT, format_correlation, format_table
+from benchmarks.tables import ABSENT, format_correlation, format_identities, format_table
 from edge_runtime.errors import UsageError
 from edge_runtime.output_file import write_output
 
@@ -77,6 +77,7 @@ def format_peers(report: Mapping[str, Any]) -> str:
         *(f"- {note}" for note in report["notes"]),
         f"- {environment['cpu']}, {environment['cores_usable']} of {environment['cores']} cores, {environment['os']}, "
         f"Python {environment['python']}, {environment['runtime']}; {report['created']}.",
+        *format_identities({"photogate": report["model"]}),
         "",
         "## Published elsewhere, not measured here",
         "",

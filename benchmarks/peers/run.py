@@ -31,7 +31,7 @@ from benchmarks.peers.catalogue import PEER_KEYS, Peer, PeerFiles, ScorePicture,
 from benchmarks.peers.footprint import measure_peer_footprint
 from benchmarks.peers.published import PUBLISHED
 from benchmarks.peers.report import save_report
-from benchmarks.rows import build_rows, choose_split_seed
+from benchmarks.rows import build_rows, choose_split_seed, identify_model
 from edge_runtime.decode import decode_photo
 from edge_runtime.errors import PhotogateError, UsageError
 from train.data.manifest import Photo
@@ -145,6 +145,7 @@ def run_peers(
             "map_photos": min(len(learnt_from), MAP_PHOTOS),
             "timed_photos": min(len(photos), options.timed_photos),
         },
+        "model": identify_model(row.path),
         "baseline": {"measurements": list(MEASUREMENTS), "settings": SETTINGS},
         "peers": described,
         "published": [asdict(figure) for figure in PUBLISHED],

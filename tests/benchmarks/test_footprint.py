@@ -112,6 +112,8 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     report = json.loads((tmp_path / "out" / "footprint.json").read_text(encoding="utf-8"))
     assert report["schema"] == 1
     assert report["import"]["over_numpy"]["ratio"] == pytest.approx(2.5)
-    assert report["models"]["int8"]["sha256"]
+    int8 = report["models"]["int8"]
+    assert f"- int8: {DEFAULT_MODEL} {int8['version']}, sha256 {int8['sha256'][:12]}" in table
+    assert report["created"] in table
     assert "size_bytes" not in report["models"]["gone"]
     assert main(arguments) == 2, "results are not overwritten"

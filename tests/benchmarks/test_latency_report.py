@@ -147,6 +147,9 @@ def test_the_command_measures_models_photos_frames_and_cold_starts(
     report = json.loads((tmp_path / "out" / "latency.json").read_text(encoding="utf-8"))
     (measured,) = report["threads"]
     assert report["schema"] == 1
+    assert report["created"] in table
+    for key, model in report["models"].items():
+        assert f"- {key}: {DEFAULT_MODEL} {model['version']}, sha256 {model['sha256'][:12]}" in table
     assert set(measured["models"]) == {"float", "int8"}
     assert measured["against"] == "float"
     assert list(measured["comparisons"]) == ["int8"]

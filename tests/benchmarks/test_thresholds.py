@@ -70,9 +70,12 @@ def test_what_there_is_none_of_has_no_share_and_no_interval() -> None:
     photos = [Photo(f"{i}.jpg", Path(f"{i}.jpg"), 0.5, "", "", f"group{i}", "CC0") for i in range(2)]
     judged = _judge_part(photos, quality, is_acceptable, nothing)
     assert np.isnan(judged["intervals"]["accuracy"]).all()
-    report: dict[str, Any] = {"judged": judged, "judged_default": judged, "limits": asdict(nothing)}
+    report: dict[str, Any] = {"judged": judged, "judged_default": judged, "limits": asdict(nothing), "created": ""}
+    report |= {"model": {"name": "a", "version": "1", "sha256": "b" * 64}}
     report |= {"default_policy": asdict(nothing), "data": {"acceptable_from": 50, "tuned_on": "train", "part": "test"}}
-    assert "| right, of those decided | - | - |" in format_thresholds(report)
+    shown = format_thresholds(report)
+    assert "| right, of those decided | - | - |" in shown
+    assert "- model: a 1, sha256 bbbbbbbbbbbb" in shown
 
 
 def test_limits_are_not_judged_by_what_they_were_chosen_on(tmp_path: Path) -> None:
