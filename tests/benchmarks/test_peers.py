@@ -188,6 +188,15 @@ def manifest(brightness_manifest: Path, tmp_path: Path) -> Path:
     return path
 
 
+def test_photos_that_were_learnt_from_are_said(
+    tmp_path: Path, manifest: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(peers_run, "PEER_KEYS", ())
+    arguments = ["peers", "--data", str(manifest), "--artifact", str(tmp_path), "--seed", "0", "--part", "train"]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    assert "have learnt from these very photos" in (tmp_path / "out" / "peers.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.usefixtures("with_stubs")
 def test_the_whole_command(manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib", reason="needs matplotlib: pip install '.[bench]'")
@@ -211,6 +220,7 @@ def test_the_whole_command(manifest: Path, tmp_path: Path, capsys: pytest.Captur
     assert "1.000 " in table and "1.000 [" not in table, "four groups are too few for an interval"
     assert "MUSIQ" in table
     assert (out / "peers.png").stat().st_size > 1000
+    assert document["notes"] == [], "nothing of these photos was learnt"
     assert main(arguments) == 2, "results are not overwritten unasked"
     assert "--force" in capsys.readouterr().err
 
