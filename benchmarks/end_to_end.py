@@ -87,7 +87,8 @@ class EndToEnd:
     Attributes:
         jpeg_bytes: size of the 12-megapixel file.
         decode_alone: the runtime's decode of it, called by itself.
-        full_decode: Pillow's decode at full size, which the runtime avoids; for comparison only.
+        full_decode: Pillow's decode at full size, which the runtime avoids; for comparison only, since memory is as
+            this process happens to get it: see :func:`keep_picture_memory`.
         photo_total: bytes → score.
         stages: the scorer's own timings of these calls: decode, preprocess, inference, total.
         frame_total: 1280x720 RGB frame → score.

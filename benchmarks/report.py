@@ -266,7 +266,7 @@ def _format_end_to_end(results: Results) -> list[str]:
     timed = {
         f"12 MP JPEG ({found.jpeg_bytes / MB:.1f} MB) to score": found.photo_total,
         "its decode alone, as the runtime does it": found.decode_alone,
-        "its decode at full size, for comparison": found.full_decode,
+        "its decode at full size, for comparison (as this process gets its memory)": found.full_decode,
         **{f"its stage {name}, by the scorer's own clock": summary for name, summary in found.stages.items()},
         "1280x720 RGB frame to score": found.frame_total,
         **{

@@ -142,6 +142,11 @@ def test_the_table_has_every_row_with_every_column() -> None:
     assert rows[3][-1] == "not found: peers/p.tflite"
 
 
+def test_full_decoding_is_shown_with_its_condition() -> None:
+    text = format_markdown(_build_results(end_to_end=_build_end_to_end()))
+    assert "| its decode at full size, for comparison (as this process gets its memory) | 100.00 |" in text
+
+
 def test_json_and_markdown_are_written_and_agree(tmp_path: Path) -> None:
     text = write_results(_build_results(end_to_end_note="not measured: why"), tmp_path)
     assert (tmp_path / "table.md").read_text(encoding="utf-8") == text
