@@ -21,9 +21,10 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.accuracy import load_rated_photos
-from benchmarks.environment import collect_environment, compute_sha256, describe_files, read_timestamp
+from benchmarks.environment import collect_environment, describe_files, read_timestamp
 from benchmarks.output_folder import check_output_folder, write_texts
-from benchmarks.rows import choose_split_seed, find_int8_model
+from benchmarks.rows import choose_split_seed, find_int8_model, identify_model
+from benchmarks.tables import format_identities
 from edge_runtime import PhotoScorer, Score
 from edge_runtime.best import rank
 from edge_runtime.decode import decode_photo
@@ -122,6 +123,8 @@ def run_best(
                 keys.append(_try_keys(photos, scores, scorer))
         view = scorer.contract.view
     report: dict[str, Any] = {
+        "schema": 1,
+        "created": read_timestamp(),
         "data": {
             "manifests": describe_files(options.data),
             "part": options.part,
@@ -132,7 +135,7 @@ def run_best(
         },
         "model": {
             "path": str(model),
-            "sha256": compute_sha256(model),
+            **identify_model(model),
             "view": f"{view.width_px}x{view.height_px}",
         },
         "environment": {**collect_environment(), "finished": read_timestamp()},
@@ -213,7 +216,7 @@ def format_best(report: Mapping[str, Any]) -> str:
         lines += ["", "| ranked by | top 2 | top 1 | mean loss |", "|---|---|---|---|"]
         for name, key in report["keys"].items():
             lines.append(f"| {name} | {key['top2']:.1%} | {key['top1']:.1%} | {key['mean_loss']:.3f} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", f"Measured {report['created']}:", *format_identities({"model": report["model"]})])
 
 
 def _check(options: BestOptions) -> None:

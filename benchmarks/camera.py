@@ -87,6 +87,7 @@ def run_camera(options: CameraOptions) -> dict[str, Any]:
         cpu = {name: _measure_cpu(scorer, options, name) for name in options.formats}
     summaries = {name: compute_summary(values) for name, values in samples.items()}
     return {
+        "schema": 1,
         "taken": read_timestamp(),
         "environment": collect_environment(),
         "load_average": read_load_average(),

@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from benchmarks.device.board import read_board
 from edge_runtime.errors import RuntimeUnavailableError
 from edge_runtime.interpreter import select_runtime
 
@@ -25,11 +26,15 @@ __all__ = [
 ]
 
 PACKAGES = ("numpy", "pillow", "ai-edge-litert", "tflite-runtime", "tensorflow", "keras", "matplotlib")
+NATIVE_SUFFIXES = (".so", ".pyd", ".dll", ".dylib")
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def collect_environment() -> dict[str, Any]:
-    """A JSON object that names this machine, its software and its present load; nothing that names its owner."""
+    """A JSON object that names this machine and its software; nothing that names its owner.
+
+    ``cpu_governors`` is None where the kernel does not tell, as in most virtual machines.
+    """
     try:
         _, runtime_name = select_runtime()
     except RuntimeUnavailableError as error:
@@ -42,6 +47,8 @@ def collect_environment() -> dict[str, Any]:
         "os": _read_system(),
         "python": platform.python_version(),
         "runtime": runtime_name,
+        "runtime_build": _read_runtime_build(runtime_name.split()[0]),
+        "cpu_governors": sorted(set(read_board()["governors"].values())) or None,
         "packages": {name: version for name in PACKAGES if (version := _read_version(name))},
         "source_revision": _read_revision(),
     }
@@ -108,6 +115,22 @@ def _read_version(package: str) -> str | None:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def _read_runtime_build(package: str) -> str | None:
+    """The wheel's tag and a digest of its native libraries: XNNPACK is one of them and tells no version of its own."""
+    try:
+        distribution = importlib.metadata.distribution(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    wheel = distribution.read_text("WHEEL") or ""
+    tags = [line.partition(":")[2].strip() for line in wheel.splitlines() if line.startswith("Tag:")]
+    libraries = sorted(
+        f"{file.name} {file.hash.value}"
+        for file in distribution.files or ()
+        if file.hash is not None and file.suffix in NATIVE_SUFFIXES
+    )
+    return f"{' '.join(tags)}, libraries {hashlib.sha256(' '.join(libraries).encode()).hexdigest()[:12]}"
 
 
 def _read_revision() -> str | None:

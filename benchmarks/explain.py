@@ -20,7 +20,6 @@ from benchmarks.accuracy_report.photos import DEFAULT_TRAINING, load_picture
 from benchmarks.end_to_end import EXAMPLES
 from benchmarks.environment import (
     collect_environment,
-    compute_sha256,
     describe_files,
     read_load_average,
     read_timestamp,
@@ -28,7 +27,8 @@ from benchmarks.environment import (
 from benchmarks.explain_patches import PATCH_KINDS, Patch, SpoiltPhoto, spoil_place
 from benchmarks.options import check_counts
 from benchmarks.output_folder import check_output_folder, write_texts
-from benchmarks.rows import choose_split_seed, find_int8_model
+from benchmarks.rows import choose_split_seed, find_int8_model, identify_model
+from benchmarks.tables import format_identities
 from edge_runtime.errors import InputError, UsageError
 from edge_runtime.explain import Explainer, Explanation
 from train.config import TeacherConfig
@@ -114,6 +114,8 @@ def run_explain(
                 drawn.append(_draw_case(case, found))
     environment["finished"] = read_timestamp()
     report = {
+        "schema": 1,
+        "created": read_timestamp(),
         "data": {
             "manifests": describe_files(options.data),
             "part": options.part,
@@ -122,7 +124,7 @@ def run_explain(
             "photos": len(cases),
             "without_a_place_to_spoil": rejected,
         },
-        "model": {"path": str(model), "sha256": compute_sha256(model)},
+        "model": {"path": str(model), **identify_model(model)},
         "environment": environment,
         "budget_ms": options.budget_ms,
         "summary": _summarise(records),
@@ -153,6 +155,9 @@ def format_explain(report: dict[str, Any]) -> str:
         f"is asked for, and in {summary['standout_share_original']:.2f} of the same photos before.",
         f"Model runs a photo: {summary['median_evaluations']:.0f}; CPU time: {summary['median_cpu_ms']:.0f} ms; "
         f"wall time: {summary['median_ms']:.0f} ms (medians).",
+        "",
+        f"Measured {report['created']}:",
+        *format_identities({"model": report["model"]}),
     ]
     return "\n".join(lines)
 

@@ -25,7 +25,7 @@ from benchmarks.environment import collect_environment, compute_sha256, describe
 from benchmarks.options import check_counts, check_model_names
 from benchmarks.output_folder import check_output_folder, write_texts
 from benchmarks.rows import Row, build_model_rows, check_split, choose_split_seed, find_default_artifact
-from benchmarks.tables import format_correlation, format_table
+from benchmarks.tables import format_correlation, format_identities, format_table
 from benchmarks.teacher import TeacherProcess
 from edge_runtime import PhotoScorer
 from edge_runtime.errors import UsageError
@@ -103,6 +103,7 @@ def run_fidelity(
         answers = np.array(predict_all([entry.photo for entry in scored], teacher.predict, "teacher"))
     report: dict[str, Any] = {
         "schema": 1,
+        "created": read_timestamp(),
         "environment": {**collect_environment(), "finished": read_timestamp()},
         "data": {
             "manifests": describe_files(options.data),
@@ -136,7 +137,9 @@ def format_fidelity(report: Mapping[str, Any]) -> str:
         )
         for entry in report["slices"]
     ]
-    return "\n".join(format_table(("SRCC with the teacher [95 %]", "photos", *keys), lines))
+    table = format_table(("SRCC with the teacher [95 %]", "photos", *keys), lines)
+    models = format_identities({model["key"]: model for model in report["models"]})
+    return "\n".join([*table, "", f"Measured {report['created']}:", *models])
 
 
 def _check(options: FidelityOptions) -> None:

@@ -141,7 +141,19 @@ def build_running_clock(schedstat: Path = Path("/proc/thread-self/schedstat")) -
         int(os.pread(descriptor, 100, 0).split()[1])
     except (OSError, ValueError, IndexError):
         return time.perf_counter_ns
-    return lambda: time.perf_counter_ns() - int(os.pread(descriptor, 100, 0).split()[1])
+
+    def read_waited() -> int:
+        return int(os.pread(descriptor, 100, 0).split()[1])
+
+    def read_running() -> int:
+        before = read_waited()
+        while True:
+            now, after = time.perf_counter_ns(), read_waited()
+            if before == after:
+                return now - after
+            before = after  # the thread lost its processor between the two readings: they are not of one moment
+
+    return read_running
 
 
 def read_waited_ns(tasks: Path = Path("/proc/self/task")) -> int | None:
@@ -171,7 +183,10 @@ def interleave(measures: Mapping[str, Measure], plan: TurnPlan, warmup_calls: in
 
 
 def interleave_rounds(
-    measures: Mapping[str, Measure], plan: TurnPlan, warmup_calls: int = 5
+    measures: Mapping[str, Measure],
+    plan: TurnPlan,
+    warmup_calls: int = 5,
+    begin_round: Callable[[int], None] = lambda number: None,
 ) -> dict[str, list[list[float]]]:
     """Times all ``measures`` in round-robin turns after a warm-up.
 
@@ -183,6 +198,7 @@ def interleave_rounds(
         measures: name → one timed call.
         plan: turns, and when a slow model stops.
         warmup_calls: uncounted calls of each model first; a slow one makes fewer (its turn's length, at least 2).
+        begin_round: gets the number of each round, from 0, before its first turn.
 
     Returns:
         name → a list for each round, of the turn's latencies in milliseconds; shorter where a model left early.
@@ -198,6 +214,7 @@ def interleave_rounds(
     turns: dict[str, list[list[float]]] = {name: [] for name in measures}
     used_ms = dict.fromkeys(measures, 0.0)
     for round_number in range(plan.rounds):
+        begin_round(round_number)
         order = list(measures) if round_number % 2 == 0 else list(measures)[::-1]
         for name in order:
             is_over_budget = used_ms[name] > plan.budget_s * 1e3

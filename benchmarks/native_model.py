@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,14 @@ from edge_runtime.contract import MEMBER_NAME, unpack_model
 from edge_runtime.errors import ModelError
 from edge_runtime.interpreter import select_runtime
 
-__all__ = ["NativeModel", "read_flatbuffer"]
+__all__ = ["NativeModel", "count_multiply_accumulates", "read_flatbuffer"]
 
+_WEIGHT_SIDES = {
+    "CONV_2D": slice(1, 4),  # kernel (out, height, width, in)
+    "DEPTHWISE_CONV_2D": slice(1, 3),  # kernel (1, height, width, out)
+    "FULLY_CONNECTED": slice(1, 2),  # weights (out, in)
+}
+"""Of an operation's weights, the sides that are multiplied for a single number of its output."""
 TAIL_BYTES = 4096  # a ZIP archive's directory, which names the contract, is at its end
 
 
@@ -33,6 +40,30 @@ def read_flatbuffer(path: Path) -> bytes:
     if head[4:8] == b"TFL3" and MEMBER_NAME.encode() not in tail:
         return path.read_bytes()
     return unpack_model(path)[0]
+
+
+def count_multiply_accumulates(flatbuffer: bytes) -> int | None:
+    """Multiplications with a weight in one invoke: of convolutions, depthwise ones and fully connected layers.
+
+    Counted in the graph, so that it is the same on every machine. None where the interpreter does not list its graph,
+    which is no part of its documented interface.
+
+    Raises:
+        RuntimeUnavailableError: no interpreter is installed.
+    """
+    module, _ = select_runtime()
+    native = module.Interpreter(model_content=flatbuffer)  # tensors need not be allocated to tell their shapes
+    try:
+        operations = native._get_ops_details()
+    except AttributeError:
+        return None
+    shapes = {tensor["index"]: [int(side) for side in tensor["shape"]] for tensor in native.get_tensor_details()}
+    total = 0
+    for operation in operations:
+        if operation["op_name"] in _WEIGHT_SIDES:  # the second input holds the weights
+            sides = shapes[int(operation["inputs"][1])][_WEIGHT_SIDES[operation["op_name"]]]
+            total += math.prod(shapes[int(operation["outputs"][0])]) * math.prod(sides)
+    return total
 
 
 class NativeModel:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from benchmarks.accuracy import Accuracy
+from benchmarks.comparison import compare_rounds
 from benchmarks.end_to_end import EndToEnd
 from benchmarks.latency import LatencySummary, compute_ratio
 from benchmarks.rows import Row
-from benchmarks.tables import ABSENT
+from benchmarks.tables import ABSENT, format_identities
 
 __all__ = ["Ratio", "Results", "compute_ratios", "format_markdown", "to_json_document", "write_results"]
 
@@ -38,27 +40,47 @@ class Ratio:
 
     Attributes:
         name: what is divided by what.
-        value: the ratio of two medians of this run.
+        value: the ratio, over rounds where both were measured in the same ones, else of two medians of this run.
         at_most, at_least: the limit; one of them, or none.
+        low, high: interval of ``value``; None where it is not known.
+        is_noisy: one of the two spread so far that its median is not to be trusted.
     """
 
     name: str
     value: float
     at_most: float | None = None
     at_least: float | None = None
+    low: float | None = None
+    high: float | None = None
+    is_noisy: bool = False
+
+    @property
+    def verdict(self) -> Literal["met", "MISSED", "too noisy to tell"] | None:
+        """Whether the limit is kept by the whole interval, broken by the whole, or neither; None without a limit."""
+        if self.at_most is None and self.at_least is None:
+            return None
+        if self.is_noisy:
+            return "too noisy to tell"
+        low = self.value if self.low is None else self.low
+        high = self.value if self.high is None else self.high
+        least = -math.inf if self.at_least is None else self.at_least
+        most = math.inf if self.at_most is None else self.at_most
+        if least <= low and high <= most:
+            return "met"
+        return "MISSED" if high < least or low > most else "too noisy to tell"
 
     @property
     def is_met(self) -> bool | None:
-        """Whether the limit is kept; None without a limit."""
-        if self.at_most is not None:
-            return self.value <= self.at_most
-        return None if self.at_least is None else self.value >= self.at_least
+        """The verdict as a flag; None without a limit, and where it is too noisy to tell."""
+        return {"met": True, "MISSED": False}.get(self.verdict or "")
 
     def __str__(self) -> str:
-        if self.is_met is None:
-            return f"{self.name}: {self.value:.2f}"
+        interval = "" if self.low is None or self.high is None else f" [{self.low:.2f}, {self.high:.2f}]"
+        found = f"{self.name}: {self.value:.2f}{interval}"
+        if self.verdict is None:
+            return found
         limit = f"at most {self.at_most:g}" if self.at_most is not None else f"at least {self.at_least:g}"
-        return f"{self.name}: {self.value:.2f} ({limit}: {'met' if self.is_met else 'MISSED'})"
+        return f"{found} ({limit}: {self.verdict})"
 
 
 @dataclass
@@ -85,23 +107,52 @@ class Results:
 
 def compute_ratios(rows: Sequence[Row], end_to_end: EndToEnd | None) -> list[Ratio]:
     """The ratios that can be formed from what was measured, with their goals."""
-    at_one_thread = {row.key: row.latency[1] for row in rows if 1 in row.latency}
+    measured = {row.key: row for row in rows if 1 in row.latency}
     ratios = []
-    if "int8" in at_one_thread:
-        int8 = at_one_thread["int8"]
-        if "float" in at_one_thread:
-            ratio = compute_ratio(int8, at_one_thread["float"])
-            ratios.append(Ratio("int8 / float student, median latency at 1 thread", ratio, at_most=0.65))
-        if "teacher" in at_one_thread:
-            ratio = compute_ratio(at_one_thread["teacher"], int8)
-            ratios.append(Ratio("teacher / int8 student, median latency at 1 thread", ratio, at_least=60.0))
+    if "int8" in measured:
+        int8 = measured["int8"]
+        if "float" in measured:
+            name = "int8 / float student, median latency at 1 thread"
+            ratios.append(_compare_rows(name, int8, measured["float"], at_most=0.65))
+        if "teacher" in measured:
+            name = "teacher / int8 student, median latency at 1 thread"
+            ratios.append(_compare_rows(name, measured["teacher"], int8, at_least=60.0))
+        if "vgg16" in measured:
+            name = "VGG16 / int8 student on a view of the same size, median latency at 1 thread"
+            ratios.append(_compare_rows(name, measured["vgg16"], int8, at_least=250.0))
     if end_to_end is not None:
+        photo, decode = end_to_end.photo_total, end_to_end.decode_alone
+        frame, invoke = end_to_end.frame_total, end_to_end.invoke
+        name = "the same from the scorer's own timings: total / decode"
         ratios += [
-            Ratio("12 MP JPEG to score / its decode alone", end_to_end.total_over_decode, at_most=1.10),
-            Ratio("the same from the scorer's own timings: total / decode", end_to_end.total_over_decode_stage),
-            Ratio("1280x720 frame to score / bare invoke", end_to_end.frame_over_invoke, at_most=1.35),
+            Ratio(
+                "12 MP JPEG to score / its decode alone",
+                end_to_end.total_over_decode,
+                at_most=1.10,
+                is_noisy=photo.is_noisy or decode.is_noisy,
+            ),
+            Ratio(name, end_to_end.total_over_decode_stage),
+            Ratio(
+                "1280x720 frame to score / bare invoke",
+                end_to_end.frame_over_invoke,
+                at_most=1.35,
+                is_noisy=frame.is_noisy or invoke.is_noisy,
+            ),
         ]
     return ratios
+
+
+def _compare_rows(
+    name: str, row: Row, other: Row, at_most: float | None = None, at_least: float | None = None
+) -> Ratio:
+    """Round by round where the rounds are known; see :mod:`benchmarks.comparison`."""
+    is_noisy = row.latency[1].is_noisy or other.latency[1].is_noisy
+    if not (row.rounds and other.rounds):
+        value = compute_ratio(row.latency[1], other.latency[1])
+        return Ratio(name, value, at_most, at_least, is_noisy=is_noisy)
+    found = compare_rounds(row.rounds, other.rounds)
+    low, high = (found.low, found.high) if math.isfinite(found.high) else (None, None)
+    return Ratio(name, found.ratio, at_most, at_least, low, high, is_noisy)
 
 
 def format_markdown(results: Results) -> str:
@@ -133,6 +184,7 @@ def format_markdown(results: Results) -> str:
         f"{environment['source_revision'] or 'unknown'}",
         f"- {environment['started']} to {environment['finished']}, load average at the start "
         f"{environment['load_average_start']}, at the end {environment['load_average_end']}",
+        *format_identities({row.label: vars(row) for row in results.rows}),
         "",
         "## Notes",
         "",
@@ -145,12 +197,14 @@ def format_markdown(results: Results) -> str:
 def to_json_document(results: Results) -> dict[str, Any]:
     """The same with every digit, and the digests of the models; keys name their units."""
     return {
+        "schema": 1,
         "options": results.options,
         "environment": results.environment,
         "data": results.data,
         "rows": [_row_to_dict(row) for row in results.rows],
         "ratios": [
-            {**asdict(ratio), "is_met": ratio.is_met} for ratio in compute_ratios(results.rows, results.end_to_end)
+            {**asdict(ratio), "verdict": ratio.verdict, "is_met": ratio.is_met}
+            for ratio in compute_ratios(results.rows, results.end_to_end)
         ],
         "end_to_end": None if results.end_to_end is None else asdict(results.end_to_end),
         "end_to_end_note": results.end_to_end_note,
@@ -212,7 +266,7 @@ def _format_end_to_end(results: Results) -> list[str]:
     timed = {
         f"12 MP JPEG ({found.jpeg_bytes / MB:.1f} MB) to score": found.photo_total,
         "its decode alone, as the runtime does it": found.decode_alone,
-        "its decode at full size, for comparison": found.full_decode,
+        "its decode at full size, for comparison (as this process gets its memory)": found.full_decode,
         **{f"its stage {name}, by the scorer's own clock": summary for name, summary in found.stages.items()},
         "1280x720 RGB frame to score": found.frame_total,
         **{
@@ -235,6 +289,8 @@ def _row_to_dict(row: Row) -> dict[str, Any]:
         "label": row.label,
         "kind": row.kind,
         "path": None if row.path is None else str(row.path),
+        "name": row.name,
+        "version": row.version,
         "note": row.note,
         "is_failed": row.is_failed,
         "accuracy": {name: asdict(accuracy) for name, accuracy in row.accuracy.items()},

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from benchmarks.accuracy import Accuracy
 from benchmarks.classics import CLASSICS
-from benchmarks.latency import LatencySummary
+from benchmarks.environment import compute_sha256
+from benchmarks.latency import LatencySummary, Measure, TurnPlan, interleave_rounds
 from benchmarks.memory import Footprint
 from benchmarks.peers.nima import NIMA_FILES
-from edge_runtime.errors import UsageError
+from edge_runtime.contract import unpack_model
+from edge_runtime.errors import PhotogateError, UsageError
 from edge_runtime.models import DEFAULT_MODEL, find_model, list_models
 from train.artifact import read_provenance
 
@@ -26,6 +29,8 @@ __all__ = [
     "choose_split_seed",
     "find_default_artifact",
     "find_int8_model",
+    "identify_model",
+    "interleave_living",
     "read_split_seed",
 ]
 
@@ -63,6 +68,8 @@ class Row:
         is_failed: the file is there, but could not be measured.
         accuracy: by subset.
         latency: by number of threads.
+        name, version: that a photogate model bears.
+        rounds: at one thread, latencies in milliseconds by round, by which rows are compared.
     """
 
     key: str
@@ -75,9 +82,12 @@ class Row:
     is_failed: bool = False
     accuracy: dict[str, Accuracy] = field(default_factory=dict)
     latency: dict[int, LatencySummary] = field(default_factory=dict)
+    rounds: list[list[float]] = field(default_factory=list)
     footprint: Footprint | None = None
     size_bytes: int | None = None
     sha256: str = ""
+    name: str | None = None
+    version: str | None = None
 
     @property
     def is_usable(self) -> bool:
@@ -141,6 +151,24 @@ def build_model_rows(models: Sequence[tuple[str, Path]]) -> list[Row]:
     return [Row(name, name, "photogate", path, "" if path.exists() else f"not found: {path}") for name, path in models]
 
 
+def interleave_living(
+    rows: Sequence[Row], measures: Mapping[str, Measure], plan: TurnPlan
+) -> dict[str, list[list[float]]]:
+    """:func:`interleave_rounds`, begun anew without the teacher if its process dies on the way; its row then fails.
+
+    Raises:
+        PhotogateError: it was not the teacher's.
+    """
+    try:
+        return interleave_rounds(measures, plan)
+    except PhotogateError as error:
+        for row in rows:
+            if row.kind == "teacher" and row.key in measures:
+                row.fail(str(error))
+                return interleave_rounds({key: value for key, value in measures.items() if key != row.key}, plan)
+        raise
+
+
 def find_default_artifact() -> Path:
     """The artifact of one's own training where there is one, or the record of the default model."""
     own = Path("artifacts") / DEFAULT_MODEL
@@ -157,6 +185,19 @@ def find_int8_model(artifact: Path) -> Path:
     if row.path is None or not row.is_usable:
         raise UsageError(f"{artifact}: no model to measure ({row.note}); pass another --artifact")
     return row.path
+
+
+def identify_model(path: Path | None) -> dict[str, str | None]:
+    """``name`` and ``version`` of a photogate model, ``sha256`` of any file or folder; None where there is none."""
+    found: dict[str, str | None] = {"name": None, "version": None, "sha256": None}
+    if path is None or not path.exists():
+        return found
+    found["sha256"] = compute_sha256(path)
+    if path.suffix == ".tflite":
+        with suppress(PhotogateError):  # a .tflite of somebody else's, or a damaged one, of which its row tells
+            contract = unpack_model(path)[1]
+            found |= {"name": contract.name, "version": contract.version}
+    return found
 
 
 def choose_split_seed(artifact: Path, given: int | None) -> int:

@@ -14,19 +14,18 @@ from benchmarks.classics import ensure_classic
 from benchmarks.end_to_end import EXAMPLES, load_source_photo, measure_end_to_end
 from benchmarks.environment import (
     collect_environment,
-    compute_sha256,
     describe_files,
     read_load_average,
     read_timestamp,
 )
-from benchmarks.latency import Measure, TurnPlan, build_invoke_call, build_measure, compute_summary, interleave
+from benchmarks.latency import Measure, TurnPlan, build_invoke_call, build_measure, compute_summary
 from benchmarks.memory import Footprint, measure_footprint
 from benchmarks.options import check_counts, describe_options
 from benchmarks.output_folder import check_output_folder
 from benchmarks.peers.nima import build_nima_predictor
 from benchmarks.plot import PlotPoint, save_accuracy_latency_plot
 from benchmarks.report import Results, write_results
-from benchmarks.rows import ROW_KEYS, Row, build_rows, check_split, choose_split_seed
+from benchmarks.rows import ROW_KEYS, Row, build_rows, check_split, choose_split_seed, identify_model, interleave_living
 from benchmarks.teacher import TeacherProcess
 from edge_runtime import PhotoScorer
 from edge_runtime.contract import ViewSpec, unpack_model
@@ -158,7 +157,8 @@ def _describe(row: Row) -> None:
     if row.is_usable and row.path is not None:
         files = [row.path] if row.path.is_file() else [path for path in row.path.iterdir() if path.is_file()]
         row.size_bytes = sum(path.stat().st_size for path in files)
-        row.sha256 = compute_sha256(row.path)
+        identity = identify_model(row.path)
+        row.sha256, row.name, row.version = identity["sha256"] or "", identity["name"], identity["version"]
 
 
 def _measure_accuracies(
@@ -210,22 +210,12 @@ def _measure_latencies(rows: Sequence[Row], num_threads: int, plan: TurnPlan, sa
                 else:
                     measures[row.key] = build_measure(build_invoke_call(row.path, num_threads))
         say(f"latency at {num_threads} thread(s): {len(measures)} models in turns")
-        samples = _interleave_living(rows, measures, plan)
+        rounds = interleave_living(rows, measures, plan)
     for row in rows:
-        if row.key in samples:
-            row.latency[num_threads] = compute_summary(samples[row.key])
-
-
-def _interleave_living(rows: Sequence[Row], measures: dict[str, Measure], plan: TurnPlan) -> dict[str, list[float]]:
-    """:func:`interleave`, begun anew without the teacher if its process dies on the way."""
-    try:
-        return interleave(measures, plan)
-    except PhotogateError as error:
-        for row in rows:
-            if row.kind == "teacher" and row.key in measures:
-                row.fail(str(error))
-                return interleave({key: value for key, value in measures.items() if key != row.key}, plan)
-        raise
+        if row.key in rounds:
+            row.latency[num_threads] = compute_summary([value for turn in rounds[row.key] for value in turn])
+            if num_threads == 1:
+                row.rounds = rounds[row.key]
 
 
 def _measure_end_to_end(results: Results, plan: TurnPlan, say: Callable[[str], None]) -> None:

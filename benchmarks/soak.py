@@ -89,6 +89,7 @@ def run_soak(options: SoakOptions) -> dict[str, Any]:
     if 0 < options.frames < 2 * TURNS:
         raise UsageError(f"--frames must be {2 * TURNS} or more, for growth needs readings to be told by")
     results: dict[str, Any] = {
+        "schema": 1,
         "taken": read_timestamp(),
         "environment": collect_environment(),
         "load_average": read_load_average(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["ABSENT", "align_columns", "format_correlation", "format_table"]
+__all__ = ["ABSENT", "align_columns", "format_correlation", "format_identities", "format_table"]
 
 ABSENT = "-"
 
@@ -16,6 +16,20 @@ def format_correlation(found: Mapping[str, Any] | None) -> str:
         return ABSENT
     interval = "" if found["low"] is None else f" [{found['low']:.3f}, {found['high']:.3f}]"
     return f"{found['value']:.3f}{interval}"
+
+
+def format_identities(models: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A line of Markdown for each file measured: its row's label, the model's name and version, the digest's start.
+
+    Args:
+        models: label → ``name`` and ``version``, or neither, and ``sha256``; what has no digest is left out.
+    """
+    lines = []
+    for label, model in models.items():
+        if model.get("sha256"):
+            named = f"{model['name']} {model['version']}, " if model.get("name") else ""
+            lines.append(f"- {label}: {named}sha256 {model['sha256'][:12]}")
+    return lines
 
 
 def format_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

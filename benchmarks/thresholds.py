@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy import load_rated_photos, predict_all
-from benchmarks.environment import collect_environment, compute_sha256, describe_files, read_timestamp
+from benchmarks.environment import collect_environment, describe_files, read_timestamp
 from benchmarks.output_folder import check_output_folder, write_texts
-from benchmarks.rows import choose_split_seed, find_int8_model
+from benchmarks.rows import choose_split_seed, find_int8_model, identify_model
+from benchmarks.tables import ABSENT, format_identities
 from edge_runtime import PhotoScorer
 from edge_runtime.errors import UsageError
 from edge_runtime.gate import load_policy
@@ -47,7 +48,7 @@ class ThresholdOptions:
         out: the folder for ``thresholds.json``.
         artifact: of ``python -m compress run``, or one .tflite file.
         tuned_on: part of the split that the limits are chosen on.
-        part: part that they are judged on.
+        part: part that they are judged on, another one.
         acceptable_from: mean rating, in points, from which a photo is acceptable.
         risk: the share that either kind of wrong verdict may reach.
         seed: of the split; None: the artifact's.
@@ -91,8 +92,9 @@ def choose_limits(quality: Values, is_acceptable: NDArray[np.bool_], risk: float
             "all photos are acceptable, or none is: no limit can be chosen; pass another --acceptable-from"
         )
     grid = np.arange(0.0, 100.0 + STEP, STEP)
-    # The lowest limit from which on every higher one keeps the risk: a lucky dip further down is no reason.
-    accept = _last_run(grid[::-1], lambda limit: _share(~is_acceptable[quality >= limit]) <= risk)
+    # The lowest limit from which on every higher one keeps the risk: a lucky dip further down is no reason. A limit
+    # that accepts nothing, whose share is NaN, keeps it.
+    accept = _last_run(grid[::-1], lambda limit: not _share(~is_acceptable[quality >= limit]) > risk)
     reject = _last_run(grid, lambda limit: float(np.mean(quality[is_acceptable] < limit)) <= risk)
     if accept < reject:
         accept = reject = STEP * round((accept + reject) / 2 / STEP)
@@ -140,6 +142,11 @@ def run_thresholds(
     check_output_folder(options.out, OUTPUT_NAMES, force=options.is_forced)
     if not 0.0 < options.risk < 1.0:
         raise UsageError(f"--risk is a share above 0 and below 1, not {options.risk:g}")
+    if options.part == options.tuned_on:
+        raise UsageError(
+            f"--part and --tuned-on are both {options.part}: limits look better than they are on the photos they were "
+            "chosen by; pass another part to one of them"
+        )
     seed = choose_split_seed(options.artifact, options.seed)
     model = find_int8_model(options.artifact)
     parts: dict[str, tuple[list[Photo], Values, NDArray[np.bool_]]] = {}
@@ -163,7 +170,7 @@ def run_thresholds(
             "acceptable_from": options.acceptable_from,
             "risk": options.risk,
         },
-        "model": {"path": str(model), "sha256": compute_sha256(model)},
+        "model": {"path": str(model), **identify_model(model)},
         "environment": collect_environment(),
         "limits": asdict(limits),
         "default_policy": {"accept_from": policy.accept_from, "reject_below": policy.reject_below},
@@ -199,16 +206,15 @@ def format_thresholds(report: dict[str, Any]) -> str:
         ("f1_bad", "F1 of rejecting"),
     ):
         value, interval = judged["shares"][name], judged["intervals"][name]
-        lines.append(
-            f"| {title} | {value:.1%} [{interval[0]:.1%}, {interval[1]:.1%}] | {judged_default['shares'][name]:.1%} |"
-        )
+        spread = "" if np.isnan(value) else f" [{interval[0]:.1%}, {interval[1]:.1%}]"
+        lines.append(f"| {title} | {_format_share(value)}{spread} | {_format_share(judged_default['shares'][name])} |")
     gaps = judged["categories"]
     if gaps:
         shown = ", ".join(
             f"{name} {entry['wrong_reject']:.1%} of {entry['acceptable']}" for name, entry in gaps.items()
         )
         lines += ["", f"Acceptable but rejected, by category: {shown}; gap {judged['category_gap']:.1%}."]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", f"Measured {report['created']}:", *format_identities({"model": report["model"]})])
 
 
 def _judge_part(
@@ -239,7 +245,7 @@ def _judge_part(
         "groups": len(groups),
         "acceptable": int(is_acceptable.sum()),
         "shares": judge_limits(quality, is_acceptable, limits),
-        "intervals": {name: np.nanquantile(values, [0.025, 0.975]).tolist() for name, values in draws.items()},
+        "intervals": {name: _compute_interval(values) for name, values in draws.items()},
         "categories": categories,
         "category_gap": max(shares) - min(shares) if shares else 0.0,
     }
@@ -256,7 +262,17 @@ def _last_run(limits: Values, keeps_risk: Callable[[float], bool]) -> float:
 
 
 def _share(values: NDArray[np.bool_]) -> float:
-    return float(values.mean()) if values.size else 0.0
+    return float(values.mean()) if values.size else np.nan
+
+
+def _compute_interval(values: Sequence[float]) -> list[float]:
+    """Of 95 %, out of the draws that had something to divide by; NaN where none had."""
+    told = [value for value in values if not np.isnan(value)]
+    return [float(end) for end in np.quantile(told, [0.025, 0.975])] if told else [np.nan, np.nan]
+
+
+def _format_share(value: float) -> str:
+    return ABSENT if np.isnan(value) else f"{value:.1%}"
 
 
 def _without_nan(value: Any) -> Any:

@@ -111,6 +111,7 @@ def run_accuracy(
             raise UsageError(f"none of the {len(rated)} rated photos can be decoded; first: {failures[0]['error']}")
         teacher = _ask_teacher(rows, [entry.photo for entry in scored])
         report: dict[str, Any] = {
+            "schema": 1,
             "data": {
                 "manifests": describe_files(options.data),
                 "part": options.part,

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from benchmarks.budgets.limits import Reading
 from benchmarks.comparison import Comparison, compare_rounds
-from benchmarks.end_to_end import EXAMPLES, build_large_jpeg, decode_in_full, load_source_photo
+from benchmarks.end_to_end import EXAMPLES, build_large_jpeg, decode_in_full, keep_picture_memory, load_source_photo
 from benchmarks.fresh_process import REPOSITORY, build_import_measure
 from benchmarks.latency import (
     Measure,
@@ -24,9 +24,10 @@ from benchmarks.latency import (
     build_running_clock,
     interleave_rounds,
 )
+from benchmarks.native_model import count_multiply_accumulates
 from benchmarks.rows import build_rows
 from edge_runtime import PhotoScorer
-from edge_runtime.contract import unpack_model
+from edge_runtime.contract import ModelContract, unpack_model
 from edge_runtime.decode import decode_photo
 from edge_runtime.errors import UsageError
 from edge_runtime.formats import PHOTO_SUFFIXES
@@ -73,23 +74,15 @@ def _measure_int8_over_float(subject: Subject) -> Reading:
 
 
 def _measure_verdict_over_parts(subject: Subject) -> Reading:
-    return _compare_verdict(subject, is_invoked=True)
-
-
-def _measure_verdict_over_decode(subject: Subject) -> Reading:
-    return _compare_verdict(subject, is_invoked=False)
-
-
-def _compare_verdict(subject: Subject, *, is_invoked: bool) -> Reading:
-    """A large JPEG's bytes to its verdict, over decoding and, where ``is_invoked``, a bare invoke a look."""
+    """A large JPEG's bytes to its verdict, over decoding it and a bare invoke a look."""
     jpeg, policy = _build_jpeg(), load_policy()
     with PhotoScorer.from_file(subject.int8) as scorer:
-        looks = 1 if scorer.contract.detail is None else 2
+        looks = _count_looks(scorer.contract)
         invoke = build_invoke_call(subject.int8, 1)
 
         def do_parts() -> None:
             decode_photo(jpeg, scorer.decode_view)
-            for _ in range(looks if is_invoked else 0):
+            for _ in range(looks):
                 invoke()
 
         verdict = _build_measure(lambda: evaluate(scorer.score(jpeg), policy))
@@ -97,10 +90,11 @@ def _compare_verdict(subject: Subject, *, is_invoked: bool) -> Reading:
 
 
 def _measure_decode_over_full(subject: Subject) -> Reading:
-    jpeg = _build_jpeg()
-    with PhotoScorer.from_file(subject.int8) as scorer:
+    jpeg, plan = _build_jpeg(), TurnPlan(rounds=24 * subject.effort)
+    with PhotoScorer.from_file(subject.int8) as scorer, keep_picture_memory():
         decode = _build_measure(lambda: decode_photo(jpeg, scorer.decode_view))
-        return _compare(decode, _build_measure(lambda: decode_in_full(jpeg)), TurnPlan(rounds=24 * subject.effort))
+        reading = _compare(decode, _build_measure(lambda: decode_in_full(jpeg)), plan)
+    return replace(reading, note=f"{reading.note}, Pillow keeping its memory")
 
 
 @cache
@@ -124,6 +118,25 @@ def _compare(measure: Measure, reference: Measure, plan: TurnPlan) -> Reading:
 
 def _measure_file_bytes(subject: Subject) -> Reading:
     return Reading(float(subject.int8.stat().st_size))
+
+
+def _measure_multiply_accumulates(subject: Subject) -> Reading:
+    flatbuffer, contract = unpack_model(subject.int8)
+    counted, looks = count_multiply_accumulates(flatbuffer), _count_looks(contract)
+    if counted is None:
+        return Reading(None, note="this interpreter does not tell; install ai-edge-litert")
+    return Reading(float(looks * counted), note=f"of a photo's {looks} look(s)")
+
+
+def _measure_operations(subject: Subject) -> Reading:
+    counts = Interpreter(unpack_model(subject.int8)[0]).count_operations()
+    if not counts:
+        return Reading(None, note="this interpreter does not tell; install ai-edge-litert")
+    return Reading(float(sum(count for name, count in counts.items() if name != "DELEGATE")))
+
+
+def _count_looks(contract: ModelContract) -> int:
+    return 1 if contract.detail is None else 2
 
 
 def _measure_delegate_partitions(subject: Subject) -> Reading:
@@ -174,10 +187,11 @@ def _list_examples() -> list[Path]:
 FIGURES: Mapping[str, Callable[[Subject], Reading]] = {
     "int8_over_float": _measure_int8_over_float,
     "verdict_over_parts": _measure_verdict_over_parts,
-    "verdict_over_decode": _measure_verdict_over_decode,
     "decode_over_full": _measure_decode_over_full,
     "import_over_numpy": _measure_import_over_numpy,
     "file_bytes": _measure_file_bytes,
+    "multiply_accumulates": _measure_multiply_accumulates,
+    "operations": _measure_operations,
     "delegate_partitions": _measure_delegate_partitions,
     "golden_photos": _measure_golden_photos,
     "golden_points": _measure_golden_points,

@@ -45,16 +45,20 @@ class Limit:
     Attributes:
         name: of the figure.
         at_least, at_most: inclusive; -infinity and infinity where there is no limit on that side.
+        goal: what the project wants of the figure, where that is not the limit; for people.
     """
 
     name: str
     at_least: float = -math.inf
     at_most: float = math.inf
+    goal: float | None = None
 
     def judge(self, reading: Reading) -> State:
-        """Met or missed only if the reading's whole interval is on that side of the limit."""
+        """Met or missed only if the reading's whole interval is on that side of the limit; what is NaN is missed."""
         if reading.value is None:
             return "cannot be told here"
+        if any(value is not None and math.isnan(value) for value in (reading.value, reading.low, reading.high)):
+            return "MISSED"  # every comparison with it is false: it would pass for something else
         low = reading.value if reading.low is None else reading.low
         high = reading.value if reading.high is None else reading.high
         if high < self.at_least or low > self.at_most:
@@ -62,18 +66,20 @@ class Limit:
         return "met" if self.at_least <= low and high <= self.at_most else "too noisy to tell"
 
     def __str__(self) -> str:
+        goal = "" if self.goal is None else f" (goal {_format_limit(self.goal)})"
         if self.at_least == self.at_most:
-            return f"{self.at_most:,g}"
+            return f"{self.at_most:,g}{goal}"
         sides = (("at least", self.at_least), ("at most", self.at_most))
-        return ", ".join(f"{word} {_format_limit(value)}" for word, value in sides if math.isfinite(value))
+        return ", ".join(f"{word} {_format_limit(value)}" for word, value in sides if math.isfinite(value)) + goal
 
 
 def load_limits(path: Path, known: Collection[str], vendor: str | None = None) -> list[Limit]:
     """Reads a file of budgets.
 
     Args:
-        path: TOML: a table for each figure, with ``at_most``, ``at_least`` or both. A table in it with the name of a
-            processor's vendor holds what is otherwise on such processors: "AuthenticAMD" or "GenuineIntel".
+        path: TOML: a table for each figure, with ``at_most``, ``at_least`` or both, and ``goal``, which decides
+            nothing. A table in it with the name of a processor's vendor holds what is otherwise on such processors:
+            "AuthenticAMD" or "GenuineIntel".
         known: names of figures that can be measured; those that the file leaves out are not.
         vendor: of the processor; None: of this machine's.
 
@@ -94,7 +100,7 @@ def load_limits(path: Path, known: Collection[str], vendor: str | None = None) -
 
 
 def _read_limit(name: str, table: TomlTable, vendor: str) -> Limit:
-    table.check_keys((*_SIDES, *_VENDORS))
+    table.check_keys((*_SIDES, "goal", *_VENDORS))
     values = _read_sides(table)
     if not values:
         raise table.fault("has no limit; add at_most, at_least or both")
@@ -103,7 +109,7 @@ def _read_limit(name: str, table: TomlTable, vendor: str) -> Limit:
         special.check_keys(_SIDES)
         if other == vendor:
             values |= _read_sides(special)
-    limit = Limit(name, **values)
+    limit = Limit(name, **values, goal=table.number("goal", 0.0, math.inf, "") if "goal" in table else None)
     if limit.at_least > limit.at_most:
         raise table.fault(f"asks for at least {limit.at_least:g} and at most {limit.at_most:g}; nothing is both")
     return limit

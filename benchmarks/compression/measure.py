@@ -16,7 +16,6 @@ from benchmarks.accuracy_report.photos import ScoredPhoto, open_models, score_ph
 from benchmarks.comparison import compare_rounds
 from benchmarks.compression.build import Compressed, find_form
 from benchmarks.compression.plan import FLOAT
-from benchmarks.environment import compute_sha256
 from benchmarks.footprint_report.model_files import describe_model_file
 from benchmarks.latency import (
     TurnPlan,
@@ -26,7 +25,7 @@ from benchmarks.latency import (
     compute_profile,
     interleave_rounds,
 )
-from benchmarks.rows import Row
+from benchmarks.rows import Row, identify_model
 from edge_runtime.errors import PhotogateError
 from edge_runtime.gate import Policy
 from train.data.manifest import Photo
@@ -138,7 +137,7 @@ def measure_files(steps: Iterable[Step], processes: int) -> None:
             except PhotogateError as error:
                 step.row.fail(str(error))
             else:
-                step.found["file"] = {**described, "sha256": compute_sha256(step.row.path)}
+                step.found["file"] = {**described, **identify_model(step.row.path)}
 
 
 def time_steps(steps: Sequence[Step], plan: TurnPlan) -> None:

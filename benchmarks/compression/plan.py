@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
@@ -15,7 +14,7 @@ from benchmarks.options import list_repeated
 from compress.recipe import Recipe
 from edge_runtime.errors import PolicyError, UsageError
 from edge_runtime.gate.toml_table import TomlTable
-from train.config_reader import parse_config
+from train.config_reader import check_file_name, parse_config
 
 __all__ = ["DEFAULT_PLAN", "FLOAT", "FORMS", "LIGHT_FORMS", "Plan", "Variant", "load_plan"]
 
@@ -25,7 +24,6 @@ FLOAT = "float"
 LIGHT_FORMS = ("float16", "dynamic")
 FORMS = (*LIGHT_FORMS, "pruned", "int8")
 CHANGEABLE = tuple(field.name for field in fields(Recipe) if field.name not in ("name", "contract"))
-_NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")  # it becomes a folder's
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class Variant:
     """One way to compress a student.
 
     Attributes:
-        name: of small letters, digits, dots and hyphens.
+        name: as :func:`train.config_reader.check_file_name` asks for.
         forms: out of :data:`FORMS`; what is measured of it.
         changes: its own against the base recipe, by dotted key.
         recipe: the whole.
@@ -116,8 +114,10 @@ def load_plan(path: Path, base: Recipe) -> Plan:
 def _read_variant(table: TomlTable, values: Mapping[str, Any], common: Mapping[str, Any], base: Recipe) -> Variant:
     table.check_keys(("name", "forms", *CHANGEABLE))
     name = table.text("name")
-    if not _NAME.fullmatch(name):
-        raise table.fault(f"has the name {name!r}; use small letters, digits, dots and hyphens")
+    try:
+        check_file_name(name)
+    except UsageError as error:
+        raise table.fault(str(error)) from error
     forms = table.choices("forms", FORMS)
     if not forms:
         raise table.fault(f"lacks forms; add a list of: {', '.join(FORMS)}")

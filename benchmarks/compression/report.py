@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.compression.plan import FLOAT
 from benchmarks.latency_report.report import format_ratio
 from benchmarks.plot import LATENCY_LABEL, Panel, PlotPoint
-from benchmarks.tables import ABSENT, format_correlation, format_table
+from benchmarks.tables import ABSENT, format_correlation, format_identities, format_table
 
 __all__ = ["build_panels", "describe_gain", "format_compression"]
 
@@ -57,6 +57,8 @@ def format_compression(report: Mapping[str, Any]) -> str:
         f"{environment['runtime']}, load {load[0]} to {load[1]}; {report['created']}.",
         "",
         *format_table(HEADERS, [_format_row(row, report) for row in report["rows"]]),
+        "",
+        *format_identities({_name_row(row, report): row["file"] or {} for row in report["rows"]}),
         "",
         "## In words",
         "",

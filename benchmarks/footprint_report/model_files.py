@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.memory import measure_footprint
 from benchmarks.native_model import read_flatbuffer
-from edge_runtime.errors import PhotogateError
+from edge_runtime.errors import ModelError, PhotogateError
 from edge_runtime.interpreter import Interpreter, select_runtime
 
 __all__ = ["describe_model_file"]
@@ -47,17 +47,20 @@ def describe_model_file(path: Path, processes: int = 3) -> dict[str, Any]:
     return {
         "size_bytes": len(content),
         "deflate_bytes": len(zlib.compress(content, 9)),
-        **_count_parameters(flatbuffer),
+        **_count_parameters(path, flatbuffer),
         "operations": operations,
         "delegate_partitions": partitions,
         **vars(measure_footprint(path, processes=processes)),
     }
 
 
-def _count_parameters(flatbuffer: bytes) -> dict[str, Any]:
+def _count_parameters(path: Path, flatbuffer: bytes) -> dict[str, Any]:
     """Constants can be read before tensors are allocated; shapes and axes, plain integers, are no parameters."""
-    module, _ = select_runtime()
-    native = module.Interpreter(model_content=flatbuffer)
+    module, runtime_name = select_runtime()
+    try:
+        native = module.Interpreter(model_content=flatbuffer)
+    except (ValueError, RuntimeError, TypeError) as error:
+        raise ModelError(f"{path}: {runtime_name} refuses the model: {error}") from error
     parameters = kernels = zeros = 0
     for detail in native.get_tensor_details():
         is_quantised = len(detail["quantization_parameters"]["scales"]) > 0

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.latency_report.report import format_ratio
-from benchmarks.tables import ABSENT, format_table
+from benchmarks.tables import ABSENT, format_identities, format_table
 
 __all__ = ["format_footprint"]
 
@@ -23,7 +23,9 @@ def format_footprint(report: Mapping[str, Any]) -> str:
         "# photogate footprint",
         "",
         f"{environment['cpu']}, {environment['cores_usable']} cores, {environment['os']}, {environment['runtime']}, "
-        f"load {environment['load_average_start']} to {environment['load_average_end']}",
+        f"load {environment['load_average_start']} to {environment['load_average_end']}; {report['created']}",
+        "",
+        *format_identities(report["models"]),
         "",
         "## Model files",
         "",

@@ -21,7 +21,6 @@ from benchmarks.end_to_end import (
 )
 from benchmarks.environment import (
     collect_environment,
-    compute_sha256,
     read_load_average,
     read_timestamp,
 )
@@ -31,9 +30,9 @@ from benchmarks.footprint_report.report import format_footprint
 from benchmarks.footprint_report.scoring import measure_scoring, measure_two_processes
 from benchmarks.fresh_process import build_import_measure
 from benchmarks.latency import TurnPlan, interleave_rounds
-from benchmarks.options import describe_options
+from benchmarks.options import check_model_names, describe_options
 from benchmarks.output_folder import check_output_folder, write_texts
-from benchmarks.rows import Row, build_rows, find_default_artifact
+from benchmarks.rows import Row, build_rows, find_default_artifact, identify_model
 from edge_runtime.errors import PhotogateError, UsageError
 
 __all__ = ["OUTPUT_NAMES", "FootprintOptions", "run_footprint"]
@@ -82,6 +81,7 @@ def run_footprint(
     for name in ("photos", "throughput_photos", "import_rounds"):
         if getattr(options, name) < 2:
             raise UsageError(f"--{name.replace('_', '-')} must be 2 or more, not {getattr(options, name)}")
+    check_model_names((name for name, _ in options.models), reserved=options.rows)
     rows = build_rows(options.rows, options.artifact, Path(), Path())
     rows += [Row(name, name, "photogate", path) for name, path in options.models]
     report: dict[str, Any] = {
@@ -111,7 +111,7 @@ def _describe(row: Row, processes: int) -> dict[str, Any]:
     if not row.is_usable or row.path is None:
         return {**described, "note": row.note or f"not found: {row.path}"}
     try:
-        return {**described, "note": "", "sha256": compute_sha256(row.path), **describe_model_file(row.path, processes)}
+        return {**described, "note": "", **identify_model(row.path), **describe_model_file(row.path, processes)}
     except PhotogateError as error:
         return {**described, "note": f"failed: {error}", "is_failed": True}
 

@@ -78,7 +78,7 @@ def measure_sustained(
     while (begun := now_s() - start) < seconds:
         latencies_ms = array("d")
         end = min(begun + window_s, seconds)
-        while now_s() - start < end:
+        while not latencies_ms or now_s() - start < end:  # a window shorter than a call holds one all the same
             latencies_ms.append(measure())
         calls += len(latencies_ms)
         if isinstance(meter, EnergyMeter):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from benchmarks.tables import format_table
+from benchmarks.tables import format_identities, format_table
 
 __all__ = ["format_latency", "format_ratio"]
 
@@ -20,7 +20,9 @@ def format_latency(report: Mapping[str, Any]) -> str:
         "# photogate latency",
         "",
         f"{environment['cpu']}, {environment['cores_usable']} cores, {environment['os']}, {environment['runtime']}, "
-        f"load {environment['load_average_start']} to {environment.get('load_average_end')}",
+        f"load {environment['load_average_start']} to {environment.get('load_average_end')}; {report['created']}",
+        "",
+        *format_identities(report["models"]),
     ]
     for measured in report["threads"]:
         lines += ["", *_format_models(measured, report["options"]["mode"])]

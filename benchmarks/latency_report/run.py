@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.classics import ensure_classic
-from benchmarks.comparison import Comparison, compare_rounds
 from benchmarks.end_to_end import (
     EXAMPLES,
     PHOTO_FORMATS,
@@ -24,7 +22,6 @@ from benchmarks.end_to_end import (
 from benchmarks.energy import open_energy_meter
 from benchmarks.environment import (
     collect_environment,
-    compute_sha256,
     read_load_average,
     read_timestamp,
 )
@@ -33,17 +30,15 @@ from benchmarks.latency import (
     TurnPlan,
     build_measure,
     build_running_clock,
-    compute_profile,
-    interleave_rounds,
-    read_waited_ns,
 )
 from benchmarks.latency_report.cold_start import measure_cold_start
+from benchmarks.latency_report.interleaved import measure_interleaved
 from benchmarks.latency_report.long_runs import measure_single_stream, measure_sustained
 from benchmarks.latency_report.report import format_latency
 from benchmarks.latency_report.runtimes import build_runtime_call
 from benchmarks.options import check_model_names, describe_options
 from benchmarks.output_folder import check_output_folder, write_texts
-from benchmarks.rows import Row, build_rows, find_default_artifact
+from benchmarks.rows import Row, build_rows, find_default_artifact, identify_model
 from benchmarks.teacher import TeacherProcess
 from edge_runtime.contract import unpack_model
 from edge_runtime.errors import PhotogateError, UsageError
@@ -55,7 +50,6 @@ Mode = Literal["interleaved", "single-stream", "sustained"]
 MODES: tuple[Mode, ...] = ("interleaved", "single-stream", "sustained")
 PARTS = ("models", "photos", "frames", "cold-start")
 CLASSIC_SIDE_PX = 224
-MAX_WAITED_SHARE = 0.1  # beyond it, the scheduler's rhythm is in the figures of several threads, round after round
 
 
 @dataclass(frozen=True)
@@ -111,10 +105,11 @@ def run_latency(
     What is absent or fails says so in ``notes``; the rest is measured.
 
     Raises:
-        UsageError: results exist already, or an option is impossible.
+        UsageError: results exist already, an option is impossible, or there is nothing to measure.
     """
     _check(options)
     rows = _collect_rows(options)
+    _check_against(rows, options)
     report: dict[str, Any] = {
         "schema": 1,
         "created": read_timestamp(),
@@ -135,6 +130,7 @@ def run_latency(
     report["notes"] += [f"{row.label}: {row.note}" for row in rows if row.note]
     if is_interleaved:
         _measure_ways(rows, options, report, say)
+    _check_something_was_measured(report)
     report["environment"]["load_average_end"] = read_load_average()
     text = format_latency(report)
     contents = dict(zip(OUTPUT_NAMES, (text, json.dumps(report, indent=1, allow_nan=False)), strict=True))
@@ -150,6 +146,23 @@ def _check(options: LatencyOptions) -> None:
     if not options.threads or min(options.threads) < 1:
         raise UsageError("--threads must be 1 or more")
     check_model_names((name for name, _ in options.models), reserved=options.rows)
+
+
+def _check_against(rows: list[Row], options: LatencyOptions) -> None:
+    """Before anything is measured: half an hour later the answer would be the same."""
+    runtimes = ("default", *options.runtimes)  # .onnx files and the teacher have no other than the usual one
+    known = [_name_measure(row.key, runtime) for row in rows if row.is_usable for runtime in dict.fromkeys(runtimes)]
+    if options.against is not None and options.against not in known:
+        raise UsageError(f"--against: {options.against} is not among what is measured: {', '.join(known)}")
+
+
+def _check_something_was_measured(report: Mapping[str, Any]) -> None:
+    """What failed is a result, too; what is not there at all is a mistake of who asked for it."""
+    measured = [one["models"] for one in report["threads"]]
+    if not any((*measured, report["photos"], report["frames"], report["cold_start"])) and not any(
+        model["is_failed"] for model in report["models"].values()
+    ):
+        raise UsageError(f"nothing could be measured: {'; '.join(report['notes'])}")
 
 
 def _collect_rows(options: LatencyOptions) -> list[Row]:
@@ -176,9 +189,12 @@ def _measure_models(
         say(f"{options.mode}, {num_threads} thread(s): {', '.join(measures) or 'nothing to measure'}")
         measured: dict[str, Any] = {"threads": num_threads, "models": {}, "comparisons": {}, "against": None}
         if options.mode == "interleaved":
-            return measured | _measure_interleaved(measures, num_threads, options)
+            return measured | measure_interleaved(rows, measures, num_threads, options.rounds, options.against)
         for name, measure in measures.items():
-            measured["models"][name] = _measure_alone(measure, options)
+            try:
+                measured["models"][name] = _measure_alone(measure, options)
+            except PhotogateError as error:  # the teacher's process has died
+                next(row for row in rows if row.key == name).fail(str(error))
         return measured
 
 
@@ -197,63 +213,32 @@ def _open_measures(
             else:
                 measures[row.key] = worker.measure
             continue
+        refused: list[str] = []
         for runtime in options.runtimes if row.path.suffix != ".onnx" else ("default",):
-            name = row.key if runtime == "default" else f"{row.key}@{runtime}"
+            name = _name_measure(row.key, runtime)
             try:
                 call = build_runtime_call(row.path, runtime, num_threads)
-            except PhotogateError as error:
+            except UsageError as error:  # the runtime is not installed, which is not the model's fault
                 notes.append(f"{name}, {num_threads} thread(s): not measured: {error}")
+            except PhotogateError as error:
+                refused.append(f"{name}, {num_threads} thread(s): {error}")
             else:
                 measures[name] = _build_measure(call, num_threads, options.mode)
+        if refused and not any(_name_measure(row.key, runtime) in measures for runtime in options.runtimes):
+            row.fail("; ".join(refused))
+        else:  # what one runtime refuses, another measures
+            notes += [f"not measured: {reason}" for reason in refused]
     return measures
+
+
+def _name_measure(key: str, runtime: str) -> str:
+    return key if runtime == "default" else f"{key}@{runtime}"
 
 
 def _build_measure(call: Callable[[], Any], num_threads: int, mode: Mode) -> Measure:
     """On the running clock where models are compared and one thread does all the work; else as a user's clock goes."""
     is_running = mode == "interleaved" and num_threads == 1
     return build_measure(call, build_running_clock()) if is_running else build_measure(call)
-
-
-def _measure_interleaved(measures: Mapping[str, Measure], num_threads: int, options: LatencyOptions) -> dict[str, Any]:
-    if not measures:
-        return {}
-    waited_ns, used_ns = read_waited_ns(), time.process_time_ns()
-    rounds = interleave_rounds(measures, TurnPlan(rounds=options.rounds, turn_ms=20.0, min_rounds=20))
-    waited_share = _compute_waited_share(waited_ns, read_waited_ns(), time.process_time_ns() - used_ns)
-    against = options.against or ("float" if "float" in rounds else next(iter(rounds)))
-    if against not in rounds:
-        raise UsageError(f"--against: {against} is not among what is measured: {', '.join(rounds)}")
-    comparisons = {}
-    for name, turns in rounds.items():
-        if name != against:
-            found = compare_rounds(turns, rounds[against])
-            comparisons[name] = _distrust(found, num_threads, waited_share)
-    return {
-        "clock": "running" if num_threads == 1 else "wall",
-        "waited_share": waited_share,
-        "models": {
-            name: {"latency": vars(compute_profile([value for turn in turns for value in turn]))}
-            for name, turns in rounds.items()
-        },
-        "against": against,
-        "comparisons": {
-            name: {**found.to_json(), "text": found.describe(against)} for name, found in comparisons.items()
-        },
-    }
-
-
-def _compute_waited_share(before_ns: int | None, after_ns: int | None, used_ns: int) -> float | None:
-    """Of the processor time that this process would have used, the share that it had to wait for; None: unknown."""
-    if before_ns is None or after_ns is None:
-        return None
-    waited_ns = max(after_ns - before_ns, 0)  # less than before where a thread has ended and taken its account along
-    return waited_ns / max(waited_ns + used_ns, 1)
-
-
-def _distrust(found: Comparison, num_threads: int, waited_share: float | None) -> Comparison:
-    """Without bounds where several threads were measured on the wall clock of a machine that others were using."""
-    is_disturbed = num_threads > 1 and waited_share is not None and waited_share > MAX_WAITED_SHARE
-    return replace(found, low=0.0, high=float("inf")) if is_disturbed else found
 
 
 def _measure_alone(measure: Measure, options: LatencyOptions) -> dict[str, Any]:
@@ -287,7 +272,6 @@ def _measure_ways(rows: list[Row], options: LatencyOptions, report: dict[str, An
 
 
 def _describe(row: Row) -> dict[str, Any]:
-    is_there = row.path is not None and row.path.exists()
     described = {"label": row.label, "path": None if row.path is None else str(row.path), "note": row.note}
     view = None
     if row.path is not None and row.is_usable and row.kind == "photogate" and row.path.suffix == ".tflite":
@@ -300,5 +284,5 @@ def _describe(row: Row) -> dict[str, Any]:
         **described,
         "is_failed": row.is_failed,
         "view_px": view,
-        "sha256": compute_sha256(row.path) if is_there and row.path is not None else None,
+        **identify_model(row.path),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ def run_pareto(options: ParetoOptions) -> dict[str, Any]:
     sources = {"results": _load(options.results, "rows", "run")}
     if options.peers is not None:
         sources["peers"] = _load(options.peers, "peers", "peers")
-    fronts = [front for front in _build_fronts(sources) if front.places]
+    fronts = [front for front in _build_fronts(options, sources) if front.places]
     if not fronts:
         raise UsageError(f"{options.results}: no row has both an SRCC and a latency; measure rows that have both")
     options.out.mkdir(parents=True, exist_ok=True)
@@ -117,17 +117,28 @@ def _load(path: Path, rows: str, command: str) -> dict[str, Any]:
     return document
 
 
-def _build_fronts(sources: Mapping[str, dict[str, Any]]) -> Iterator[_Front]:
+def _build_fronts(options: ParetoOptions, sources: Mapping[str, dict[str, Any]]) -> Iterator[_Front]:
     """Times of the two commands do not mix: one is the bare invoke, the other a decoded photo to its score."""
-    found = sources["results"]
-    where = _describe_photos(found)
-    models = [_read_row(row) for row in found["rows"]]
+    where, models = _read_source(options.results, sources["results"], "rows", _read_row)
     yield _build_front("latency", f"Models, bare invoke: {where}", LATENCY_LABEL, "ms", models, "latency")
     yield _build_front("size", f"Models, file size: {where}", SIZE_LABEL, "MB", models, "size")
-    if "peers" in sources:
-        where = _describe_photos(sources["peers"])
-        peers = [_read_peer(peer) for peer in sources["peers"]["peers"]]
+    if options.peers is not None:
+        where, peers = _read_source(options.peers, sources["peers"], "peers", _read_peer)
         yield _build_front("peers", f"Peers, picture to score: {where}", LATENCY_LABEL, "ms", peers, "latency")
+
+
+def _read_source(
+    path: Path, document: Mapping[str, Any], rows: str, read: Callable[[Mapping[str, Any]], dict[str, Any]]
+) -> tuple[str, list[dict[str, Any]]]:
+    """Where the photos are from, and each row as :func:`_read` has it."""
+    try:
+        return _describe_photos(document), [read(row) for row in document[rows]]
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        command = "run" if rows == "rows" else "peers"
+        raise UsageError(
+            f"{path}: is not what `benchmarks {command}` of this version writes "
+            f"({type(error).__name__}: {error}); measure again"
+        ) from error
 
 
 def _describe_photos(document: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.plot import PlotPoint, save_accuracy_latency_plot
-from benchmarks.tables import ABSENT, format_correlation, format_table
+from benchmarks.tables import ABSENT, format_correlation, format_identities, format_table
 from edge_runtime.errors import UsageError
 from edge_runtime.output_file import write_output
 
@@ -17,9 +17,14 @@ __all__ = ["build_points", "format_peers", "save_report"]
 MB = 1e6
 HEADER = ("peer", "SRCC [95 %]", "PLCC [95 %]", "p50 ms", "p95 ms", "peak memory MB", "files MB", "note")
 
+NOTE_OF_TRAIN = (
+    "The train part: photogate, and the maps of measures that are no ratings, have learnt from these very photos. It "
+    "is no comparison with rows that have not."
+)
+
 
 def save_report(report: dict[str, Any], out: Path, names: Sequence[str], *, force: bool) -> None:
-    """Writes the three files; where there is nothing to draw or to draw with, ``report["notes"]`` says so.
+    """Writes the three files; ``report["notes"]`` says where photos were learnt from, and why there is no plot.
 
     Raises:
         UsageError: a file cannot be written.
@@ -27,7 +32,7 @@ def save_report(report: dict[str, Any], out: Path, names: Sequence[str], *, forc
     out.mkdir(parents=True, exist_ok=True)
     data = report["data"]
     title = f"Peers: {data['rated_photos']} photos of the {data['part']} part, decoded picture to score"
-    report["notes"] = []
+    report["notes"] = [NOTE_OF_TRAIN] if data["part"] == "train" else []
     try:
         save_accuracy_latency_plot(build_points(report), title, out / names[2])
     except UsageError as error:
@@ -77,6 +82,7 @@ def format_peers(report: Mapping[str, Any]) -> str:
         *(f"- {note}" for note in report["notes"]),
         f"- {environment['cpu']}, {environment['cores_usable']} of {environment['cores']} cores, {environment['os']}, "
         f"Python {environment['python']}, {environment['runtime']}; {report['created']}.",
+        *format_identities({"photogate": report["model"]}),
         "",
         "## Published elsewhere, not measured here",
         "",

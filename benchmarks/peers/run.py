@@ -6,15 +6,13 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
-from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from benchmarks.accuracy import load_rated_photos, thin_out
 from benchmarks.environment import (
@@ -24,7 +22,7 @@ from benchmarks.environment import (
     read_load_average,
     read_timestamp,
 )
-from benchmarks.latency import Measure, TurnPlan, build_measure, build_running_clock, compute_summary, interleave
+from benchmarks.latency import Measure, TurnPlan, build_measure, build_running_clock, compute_summary, interleave_rounds
 from benchmarks.options import check_counts, describe_options
 from benchmarks.output_folder import check_output_folder
 from benchmarks.peers.agreement import compute_agreement, fit_rating_map
@@ -33,7 +31,7 @@ from benchmarks.peers.catalogue import PEER_KEYS, Peer, PeerFiles, ScorePicture,
 from benchmarks.peers.footprint import measure_peer_footprint
 from benchmarks.peers.published import PUBLISHED
 from benchmarks.peers.report import save_report
-from benchmarks.rows import build_rows, choose_split_seed
+from benchmarks.rows import build_rows, choose_split_seed, identify_model
 from edge_runtime.decode import decode_photo
 from edge_runtime.errors import PhotogateError, UsageError
 from train.data.manifest import Photo
@@ -147,6 +145,7 @@ def run_peers(
             "map_photos": min(len(learnt_from), MAP_PHOTOS),
             "timed_photos": min(len(photos), options.timed_photos),
         },
+        "model": identify_model(row.path),
         "baseline": {"measurements": list(MEASUREMENTS), "settings": SETTINGS},
         "peers": described,
         "published": [asdict(figure) for figure in PUBLISHED],
@@ -240,19 +239,28 @@ def _find_common(entries: Sequence[_Entry], photos: Sequence[Photo]) -> list[Pho
 
 
 def _time(entries: Sequence[_Entry], photos: Sequence[Photo]) -> None:
+    """Every round has a picture of its own, for all calls of all peers: each peer meets all pictures equally often.
+
+    Were it the next picture with each call, the uncounted ones would shift them, and some would never be counted.
+    """
     pictures = [decode_photo(photo.path).image for photo in photos]
-    measures = {entry.peer.key: _build_cycle(entry.score, pictures) for entry in entries if entry.score is not None}
-    samples = interleave(measures, PLAN)
+    present = pictures[0]
+
+    def show(round_number: int) -> None:
+        nonlocal present
+        present = pictures[round_number % len(pictures)]
+
+    def build(score: ScorePicture) -> Measure:
+        return build_measure(lambda: score(present), build_running_clock())
+
+    measures = {entry.peer.key: build(entry.score) for entry in entries if entry.score is not None}
+    times = math.ceil(PLAN.rounds / len(pictures))
+    plan = replace(PLAN, rounds=times * len(pictures), min_rounds=max(PLAN.min_rounds, len(pictures)))
+    rounds = interleave_rounds(measures, plan, begin_round=show)
     for entry in entries:
-        if entry.peer.key in samples:
-            summary = compute_summary(samples[entry.peer.key])
+        if entry.peer.key in rounds:
+            summary = compute_summary([value for turn in rounds[entry.peer.key] for value in turn])
             entry.found["latency"] = {**asdict(summary), "is_noisy": summary.is_noisy}
-
-
-def _build_cycle(score: ScorePicture, pictures: Sequence[Image.Image]) -> Measure:
-    """Each call scores the next picture, so that every peer meets all of them, in one order."""
-    following = cycle(pictures)
-    return build_measure(lambda: score(next(following)), build_running_clock())
 
 
 def _measure_footprint(entry: _Entry, files: PeerFiles, photo: Path, say: Callable[[str], None]) -> None:

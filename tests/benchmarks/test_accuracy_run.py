@@ -54,6 +54,7 @@ def test_everything_is_measured_and_what_cannot_be_is_said(
     assert "left out: damaged.jpg" in printed.err
     assert "SRCC, all rated photos" in printed.out
     report = json.loads((out / "accuracy.json").read_text(encoding="utf-8"))
+    assert report["schema"] == 1
     assert report["data"]["seed"] == 7, "the artifact's split seed"
     assert (report["data"]["photos"], report["data"]["rated_photos"]) == (COUNT + 1, COUNT)
     assert [entry["file"] for entry in report["data"]["undecodable"]] == ["damaged.jpg"]

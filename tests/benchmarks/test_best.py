@@ -104,6 +104,11 @@ def test_the_run_on_example_photos(options: BestOptions, capsys: pytest.CaptureF
     assert set(report["by_content"]) == {"food", "object"}
     assert report["keys"] == {}, "the test side chooses nothing"
     assert "| food | 1 | 100.0%" in format_best(report)
+    assert report["schema"] == 1
+    assert (
+        f"- model: photogate-large {report['model']['version']}, sha256 {report['model']['sha256'][:12]}"
+        in format_best(report)
+    )
 
 
 def test_keys_are_tried_on_the_other_sides(options: BestOptions, manifest: Path) -> None:

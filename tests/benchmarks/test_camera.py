@@ -29,6 +29,7 @@ def test_every_way_is_measured_and_the_idle_shelf_is_not_scored(capsys: pytest.C
     arguments = ["camera", "--width", "320", "--height", "240", "--rounds", "1", "--frames", "5", "--json"]
     assert main([*arguments, "--formats", "nv12", "--cpu-time"]) == 0
     results = json.loads(capsys.readouterr().out)
+    assert results["schema"] == 1
     assert set(results["latency"]) == {"invoke", *(f"nv12 {way}" for way in WAYS)}
     assert results["latency"]["invoke"]["over_invoke"] == 1
     assert all(np.isfinite(row["p50_ms"]) and row["p50_ms"] > 0 for row in results["latency"].values())

@@ -71,7 +71,7 @@ def test_a_variants_own_changes_come_after_those_for_every_one(load: Callable[[s
         (VARIANT + "quantize.method = 'qta'", r"method is 'qta': choose ptq, qat or best"),
         (VARIANT.replace("int8", "int4"), r"forms holds 'int4'; did you mean 'int8'\?"),
         (VARIANT.replace('forms = ["int8"]', ""), r"lacks forms; add a list of: float16, dynamic, pruned, int8"),
-        (VARIANT.replace("one", "../one"), r"has the name '\.\./one'; use small letters"),
+        (VARIANT.replace("one", "../one"), r"name is '\.\./one': it names files"),
         (VARIANT.replace('name = "one"', ""), r"lacks name; add a text"),
         (VARIANT + VARIANT, r"has two variants named one; choose another name"),
         ("every_student = ['two']\n" + VARIANT, r"every_student holds 'two'; "),

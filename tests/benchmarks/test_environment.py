@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
+
+import pytest
 
 from benchmarks.environment import collect_environment, compute_sha256, read_timestamp
 
@@ -16,6 +19,13 @@ def test_environment_names_processor_cores_and_interpreter_and_is_json() -> None
     assert 1 <= environment["cores_usable"] <= environment["cores"]
     assert environment["runtime"].split()[0] in ("ai-edge-litert", "tflite-runtime")
     assert "numpy" in environment["packages"]
+    assert re.fullmatch(r".+, libraries [0-9a-f]{12}", environment["runtime_build"])
+
+
+def test_environment_names_governors_where_the_kernel_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    for told, expected in (({"cpu0": "powersave", "cpu1": "powersave"}, ["powersave"]), ({}, None)):
+        monkeypatch.setattr("benchmarks.environment.read_board", lambda told=told: {"governors": told})
+        assert collect_environment()["cpu_governors"] == expected
 
 
 def test_timestamp_is_utc() -> None:

@@ -91,6 +91,8 @@ def test_run(manifest: Path, tmp_path: Path) -> None:
     assert everything["interval"][0] <= everything["hit_share"] <= everything["interval"][1]
     assert 0.04 <= everything["random_share"] <= 0.13
     assert "| attribute | all | 5 |" in format_explain(report)
+    assert report["schema"] == 1
+    assert f"sha256 {report['model']['sha256'][:12]}" in format_explain(report)
     with pytest.raises(UsageError, match="already"):
         run_explain(options)
 

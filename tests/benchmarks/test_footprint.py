@@ -15,6 +15,7 @@ from benchmarks.footprint_report import run as footprint_run
 from benchmarks.footprint_report import scoring
 from benchmarks.footprint_report.installed import measure_installed_sizes
 from benchmarks.footprint_report.model_files import describe_model_file
+from benchmarks.footprint_report.run import FootprintOptions, run_footprint
 from benchmarks.footprint_report.scoring import measure_scoring, measure_two_processes
 from benchmarks.rows import REFERENCE
 from edge_runtime.errors import ModelError, UsageError
@@ -39,6 +40,20 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"rubbish" * 100)
     with pytest.raises(ModelError, match=r"rubbish\.tflite"):
         describe_model_file(path)
+
+
+def test_a_damaged_model_without_a_contract_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.tflite"
+    path.write_bytes(b"\x1c\0\0\0TFL3" + bytes(200))
+    with pytest.raises(ModelError, match=r"damaged\.tflite: .* refuses the model"):
+        describe_model_file(path)
+
+
+@pytest.mark.parametrize("names", [("int8",), ("mine", "mine")])
+def test_no_row_takes_anothers_name(tmp_path: Path, names: tuple[str, ...]) -> None:
+    models = tuple((name, find_model(DEFAULT_MODEL)) for name in names)
+    with pytest.raises(UsageError, match=f"--model: {names[0]} is taken already"):
+        run_footprint(FootprintOptions(tmp_path / "out", models=models))
 
 
 def test_installed_sizes_follow_requirements_and_leave_out_what_is_not_there() -> None:
@@ -97,6 +112,8 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     report = json.loads((tmp_path / "out" / "footprint.json").read_text(encoding="utf-8"))
     assert report["schema"] == 1
     assert report["import"]["over_numpy"]["ratio"] == pytest.approx(2.5)
-    assert report["models"]["int8"]["sha256"]
+    int8 = report["models"]["int8"]
+    assert f"- int8: {DEFAULT_MODEL} {int8['version']}, sha256 {int8['sha256'][:12]}" in table
+    assert report["created"] in table
     assert "size_bytes" not in report["models"]["gone"]
     assert main(arguments) == 2, "results are not overwritten"

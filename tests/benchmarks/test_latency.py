@@ -142,5 +142,28 @@ def test_the_running_clock_leaves_out_what_was_waited_for_a_processor(tmp_path: 
     assert build_running_clock(tmp_path / "empty") is time.perf_counter_ns
 
 
+def test_the_running_clock_never_runs_backwards_when_it_is_interrupted_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The processor is taken away for 50 ns between reading the time and reading what was waited for."""
+    schedstat = tmp_path / "schedstat"
+    schedstat.write_text("0 0 0\n", encoding="ascii")
+    wall_ns, interruptions = 1000, [0, 50, 0, 0]
+
+    def read_wall() -> int:
+        nonlocal wall_ns
+        wall_ns += 10
+        read, lost = wall_ns, interruptions.pop(0)
+        wall_ns += lost
+        if lost:
+            schedstat.write_text(f"0 {lost} 1\n", encoding="ascii")
+        return read
+
+    monkeypatch.setattr("benchmarks.latency.time.perf_counter_ns", read_wall)
+    clock = build_running_clock(schedstat)
+    start = clock()
+    assert clock() - start == 20, "two readings of the time, and nothing of the 50 ns"
+
+
 def test_the_running_clock_goes_on_while_a_call_sleeps() -> None:
     assert build_measure(lambda: time.sleep(0.02), build_running_clock())() >= 20.0

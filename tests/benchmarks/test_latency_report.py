@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 from benchmarks.__main__ import main
 from benchmarks.comparison import Comparison
 from benchmarks.energy import EnergyMeter
+from benchmarks.latency_report import interleaved
 from benchmarks.latency_report import run as latency_run
+from benchmarks.latency_report.interleaved import measure_interleaved
 from benchmarks.latency_report.long_runs import WARMUP_CALLS, measure_single_stream, measure_sustained
 from benchmarks.latency_report.run import LatencyOptions, run_latency
 from benchmarks.latency_report.runtimes import build_runtime_call
@@ -72,6 +75,14 @@ def test_a_short_last_window_does_not_count() -> None:
     clock = _Clock(lambda _: 10.0)
     found = measure_sustained(clock.measure, seconds=70.0, window_s=60.0, meter="none", now_s=clock.read)
     assert len(found["windows"]) == 1
+
+
+def test_a_run_that_is_shorter_than_a_call_has_one() -> None:
+    moments = itertools.count()  # to read the clock takes a microsecond, too
+    found = measure_sustained(
+        lambda: 10.0, seconds=6e-6, window_s=1e-8, meter="none", now_s=lambda: 1e-6 * next(moments)
+    )
+    assert found["calls"] == sum(window["calls"] for window in found["windows"]) > 0
 
 
 def test_energy_is_divided_among_the_calls() -> None:
@@ -136,6 +147,9 @@ def test_the_command_measures_models_photos_frames_and_cold_starts(
     report = json.loads((tmp_path / "out" / "latency.json").read_text(encoding="utf-8"))
     (measured,) = report["threads"]
     assert report["schema"] == 1
+    assert report["created"] in table
+    for key, model in report["models"].items():
+        assert f"- {key}: {DEFAULT_MODEL} {model['version']}, sha256 {model['sha256'][:12]}" in table
     assert set(measured["models"]) == {"float", "int8"}
     assert measured["against"] == "float"
     assert list(measured["comparisons"]) == ["int8"]
@@ -156,16 +170,15 @@ def test_a_single_stream_from_the_command_line(tmp_path: Path, capsys: pytest.Ca
     assert "score (p90) ms" in capsys.readouterr().out
 
 
-def test_several_threads_on_a_busy_machine_have_no_winner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_threads_on_a_busy_machine_have_no_winner(monkeypatch: pytest.MonkeyPatch) -> None:
     """Others had the processors for a tenth of the time and more: a clear ratio is not to be trusted."""
     waits_ns = iter([0, 10**12])
-    monkeypatch.setattr(latency_run, "read_waited_ns", lambda: next(waits_ns))
+    monkeypatch.setattr(interleaved, "read_waited_ns", lambda: next(waits_ns))
     measures = {"float": lambda: 4.0, "int8": lambda: 2.0}
-    options = LatencyOptions(tmp_path, rounds=20)
-    found = latency_run._measure_interleaved(measures, 2, options)
+    found = measure_interleaved([], measures, 2, rounds=20, against=None)
     assert found["comparisons"]["int8"]["verdict"] == "too noisy to tell"
     waits_ns = iter([0, 0])
-    found = latency_run._measure_interleaved(measures, 2, options)
+    found = measure_interleaved([], measures, 2, rounds=20, against=None)
     assert found["comparisons"]["int8"]["text"] == "faster than float by 2.00x [2.00, 2.00]"
 
 
@@ -182,6 +195,75 @@ def test_what_is_absent_is_said_and_the_rest_measured(tmp_path: Path) -> None:
     assert report["models"]["mine"]["is_failed"]
     assert any("mine: failed: no such file" in note for note in report["notes"])
     assert list(report["threads"][0]["models"]) == ["int8"]
+
+
+def test_a_model_that_every_runtime_refuses_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = tmp_path / "broken.tflite"
+    broken.write_bytes(b"\x1c\0\0\0TFL3" + bytes(200))
+    arguments = ["latency", "--rows", "int8", "--threads", "1", "--rounds", "1", "--parts", "models"]
+    assert main([*arguments, "--out", str(tmp_path / "out"), "--model", f"broken={broken}"]) == 1
+    assert "refuses the model" in capsys.readouterr().out
+    report = json.loads((tmp_path / "out" / "latency.json").read_text(encoding="utf-8"))
+    assert report["models"]["broken"]["is_failed"] and not report["models"]["int8"]["is_failed"]
+    assert list(report["threads"][0]["models"]) == ["int8"], "what can be measured is"
+
+
+def test_nothing_to_measure_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    absent = tmp_path / "nonexistent"
+    assert main(["latency", "--artifact", str(absent), "--out", str(tmp_path / "out"), "--threads", "1"]) == 2
+    assert f"nothing could be measured: student float32: not found: {absent}" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("against", ["flaot", "float"])
+def test_a_reference_that_is_not_there_is_refused_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, against: str
+) -> None:
+    monkeypatch.setattr(latency_run, "build_runtime_call", lambda *_: pytest.fail("measures"))
+    options = LatencyOptions(tmp_path / "out", find_model(DEFAULT_MODEL), rows=("float", "int8"), against=against)
+    with pytest.raises(UsageError, match=f"--against: {against} is not among what is measured: int8"):
+        run_latency(options, say=lambda line: None)
+
+
+class _DyingTeacher:
+    """Answers some calls and is gone."""
+
+    def __init__(self, *_: Any) -> None:
+        self._left = 4
+
+    def __enter__(self) -> _DyingTeacher:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def measure(self) -> float:
+        self._left -= 1
+        if self._left < 0:
+            raise ModelError("the teacher's process has ended: killed")
+        return 1.0
+
+
+@pytest.mark.parametrize("mode", ["interleaved", "single-stream"])
+def test_a_teacher_that_dies_takes_no_others_results_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: Any
+) -> None:
+    monkeypatch.setattr(latency_run, "TeacherProcess", _DyingTeacher)
+    options = LatencyOptions(
+        tmp_path / "out",
+        rows=("teacher", "int8"),
+        teacher=tmp_path,
+        threads=(1, 2),
+        mode=mode,
+        against="teacher",
+        parts=("models",),
+        rounds=2,
+        min_queries=3,
+        min_seconds=0.01,
+    )
+    report = run_latency(options, say=lambda line: None)
+    assert report["models"]["teacher"]["is_failed"] and "killed" in report["models"]["teacher"]["note"]
+    assert [list(measured["models"]) for measured in report["threads"]] == [["int8"], ["int8"]]
 
 
 @pytest.mark.parametrize(

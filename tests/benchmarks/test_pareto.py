@@ -161,7 +161,18 @@ def test_files_are_replaced_only_by_force(results: Path, tmp_path: Path, capsys:
     assert main([*arguments, "--force"]) == 0
 
 
-@pytest.mark.parametrize("content", ["no JSON", "[]", '{"rows": 3}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "no JSON",
+        "[]",
+        '{"rows": 3}',
+        '{"rows": []}',
+        '{"rows": [], "data": {"part": "test"}}',
+        '{"rows": [{"key": "int8"}], "data": {"rated_photos": 1, "part": "test"}}',
+        '{"rows": [3], "data": {"rated_photos": 1, "part": "test"}}',
+    ],
+)
 def test_what_is_no_result_is_refused(tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "results.json"
     path.write_text(content, encoding="utf-8")

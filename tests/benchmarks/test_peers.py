@@ -13,6 +13,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from benchmarks.__main__ import main
+from benchmarks.accuracy import load_rated_photos
 from benchmarks.memory import Footprint
 from benchmarks.peers import run as peers_run
 from benchmarks.peers.agreement import compute_agreement, fit_rating_map
@@ -49,6 +50,39 @@ def test_rating_map_rises_and_averages_what_falls() -> None:
     rating_map = fit_rating_map([1, 2, 3, 3], [0.1, 0.5, 0.3, 0.3])
     np.testing.assert_allclose(rating_map(np.array([0.0, 1.0, 2.0, 3.0, 9.0])), [0.1, 0.1, 1.1 / 3, 1.1 / 3, 1.1 / 3])
     np.testing.assert_allclose(rating_map(np.array([1.5])), [(0.1 + 1.1 / 3) / 2])
+
+
+def test_every_peer_is_timed_on_every_picture(brightness_manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The counted calls of one that makes one call a turn, and of one that warms up before several."""
+    photos = load_rated_photos([brightness_manifest], "test", 7)
+    seen: dict[str, list[int]] = {"photogate": [], "laplacian-variance": []}
+    calls_ms = {"photogate": 30.0, "laplacian-variance": 15.0}
+    present = ""
+
+    def build_measure(call: Callable[[], object], clock: object) -> Callable[[], float]:
+        def measure() -> float:
+            call()
+            return calls_ms[present]
+
+        return measure
+
+    def build_score(key: str) -> Callable[[Image.Image], float]:
+        def score(picture: Image.Image) -> float:
+            nonlocal present
+            present = key
+            seen[key].append(picture.getpixel((0, 0))[0])  # type: ignore[index]
+            return 0.0
+
+        return score
+
+    entries = [peers_run._Entry(find_peer(key), build_score(key)) for key in seen]
+    monkeypatch.setattr(peers_run, "build_measure", build_measure)
+    peers_run._time(entries, photos)
+    for key, warmup, a_turn in (("photogate", 5, 1), ("laplacian-variance", 5, 3)):
+        turns = np.array(seen[key][warmup:]).reshape(-1, a_turn)
+        assert (turns == turns[:, :1]).all(), "a turn has one picture"
+        assert len(set(turns[:8, 0])) == 8, "all of them, one after the other"
+        assert set(np.unique(turns[:, 0], return_counts=True)[1]) == {3}, "24 rounds on 8 pictures"
 
 
 def test_agreement_of_known_scores() -> None:
@@ -154,6 +188,15 @@ def manifest(brightness_manifest: Path, tmp_path: Path) -> Path:
     return path
 
 
+def test_photos_that_were_learnt_from_are_said(
+    tmp_path: Path, manifest: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(peers_run, "PEER_KEYS", ())
+    arguments = ["peers", "--data", str(manifest), "--artifact", str(tmp_path), "--seed", "0", "--part", "train"]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    assert "have learnt from these very photos" in (tmp_path / "out" / "peers.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.usefixtures("with_stubs")
 def test_the_whole_command(manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib", reason="needs matplotlib: pip install '.[bench]'")
@@ -177,6 +220,7 @@ def test_the_whole_command(manifest: Path, tmp_path: Path, capsys: pytest.Captur
     assert "1.000 " in table and "1.000 [" not in table, "four groups are too few for an interval"
     assert "MUSIQ" in table
     assert (out / "peers.png").stat().st_size > 1000
+    assert document["notes"] == [], "nothing of these photos was learnt"
     assert main(arguments) == 2, "results are not overwritten unasked"
     assert "--force" in capsys.readouterr().err
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,9 @@ def _build_rows() -> list[Row]:
         latency={1: _build_summary(1.0), 2: _build_summary(0.7, 2.1)},
         footprint=Footprint(12.34, 2.0, 13_800_000),
         size_bytes=1_323_477,
+        sha256="abcdef" * 10,
+        name="photogate-large",
+        version="0.3.2",
     )
     absent = Row("nima-technical", "NIMA technical", "nima", Path("p"), note="not found: peers/p.tflite")
     return [teacher, float32, int8, absent]
@@ -88,10 +92,40 @@ def test_ratios_without_one_of_their_two_sides_are_left_out() -> None:
         (Ratio("a", 0.71, at_most=0.7), "a: 0.71 (at most 0.7: MISSED)"),
         (Ratio("a", 19.0, at_least=20.0), "a: 19.00 (at least 20: MISSED)"),
         (Ratio("a", 1.0), "a: 1.00"),
+        (Ratio("a", 0.6, at_most=0.65, low=0.58, high=0.64), "a: 0.60 [0.58, 0.64] (at most 0.65: met)"),
+        (Ratio("a", 0.6, at_most=0.65, low=0.58, high=0.66), "a: 0.60 [0.58, 0.66] (at most 0.65: too noisy to tell)"),
+        (Ratio("a", 0.7, at_most=0.65, low=0.66, high=0.71), "a: 0.70 [0.66, 0.71] (at most 0.65: MISSED)"),
+        (
+            Ratio("a", 250.0, at_least=250.0, low=240.0, high=260.0),
+            "a: 250.00 [240.00, 260.00] (at least 250: too noisy to tell)",
+        ),
+        (Ratio("a", 0.1, at_most=0.65, is_noisy=True), "a: 0.10 (at most 0.65: too noisy to tell)"),
     ],
 )
 def test_a_ratio_reads_as_a_sentence(ratio: Ratio, text: str) -> None:
     assert str(ratio) == text
+
+
+def test_rows_are_compared_round_by_round() -> None:
+    _, float32, int8, _ = _build_rows()
+    vgg16 = Row("vgg16", "VGG16 float32", "classic", Path("v"), latency={1: _build_summary(215.0)})
+    for row, latency_ms in ((float32, 2.0), (int8, 1.0), (vgg16, 215.0)):
+        # The machine slows down to a third on the way: a matter of rounds, not of rows.
+        row.rounds = [[latency_ms * (3.0 if number > 20 else 1.0)] for number in range(40)]
+    int8_float, vgg16_int8 = compute_ratios([float32, int8, vgg16], None)
+    assert (int8_float.low, int8_float.value, int8_float.high) == pytest.approx((0.5, 0.5, 0.5))
+    assert (round(vgg16_int8.value, 6), vgg16_int8.at_least, vgg16_int8.verdict) == (215.0, 250.0, "MISSED")
+    int8.rounds = int8.rounds[:9]
+    few, _ = compute_ratios([float32, int8, vgg16], None)
+    assert (few.low, few.high, few.verdict) == (None, None, "met"), "too few rounds for an interval"
+
+
+def test_a_noisy_row_has_no_verdict() -> None:
+    teacher, float32, int8, _ = _build_rows()
+    int8.latency[1] = _build_summary(1.0, 2.1)
+    assert [ratio.verdict for ratio in compute_ratios([teacher, float32, int8], None)] == ["too noisy to tell"] * 2
+    noisy = replace(_build_end_to_end(), decode_alone=_build_summary(40.0, 90.0))
+    assert [ratio.verdict for ratio in compute_ratios([], noisy)] == ["too noisy to tell", None, "MISSED"]
 
 
 def test_the_table_has_every_row_with_every_column() -> None:
@@ -108,12 +142,19 @@ def test_the_table_has_every_row_with_every_column() -> None:
     assert rows[3][-1] == "not found: peers/p.tflite"
 
 
+def test_full_decoding_is_shown_with_its_condition() -> None:
+    text = format_markdown(_build_results(end_to_end=_build_end_to_end()))
+    assert "| its decode at full size, for comparison (as this process gets its memory) | 100.00 |" in text
+
+
 def test_json_and_markdown_are_written_and_agree(tmp_path: Path) -> None:
     text = write_results(_build_results(end_to_end_note="not measured: why"), tmp_path)
     assert (tmp_path / "table.md").read_text(encoding="utf-8") == text
     assert "not measured: why" in text
     document = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
-    int8 = document["rows"][2]
+    assert document["schema"] == 1
+    assert (int8 := document["rows"][2])["name"] == "photogate-large"
+    assert "- student int8: photogate-large 0.3.2, sha256 abcdefabcdef" in text.splitlines()
     assert int8["latency_by_threads"]["2"]["is_noisy"] is True
     assert int8["accuracy"]["all"]["srcc_interval"] == [0.81, 0.92]
     assert int8["footprint"]["peak_memory_bytes"] == 13_800_000

@@ -58,6 +58,7 @@ def test_short_form_neither_grows_nor_leaves_threads(checkout: Path) -> None:
         [sys.executable, "-c", code], env=environment, cwd=checkout, timeout=300, text=True
     )
     results = json.loads(output)
+    assert results["schema"] == 1
     endurance, realtime = results["endurance"], results["realtime"]
     assert endurance["growth_bytes"] < MEGABYTE
     assert endurance["threads"]["after"] == endurance["threads"]["before"]

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from benchmarks.__main__ import main
-from benchmarks.thresholds import Limits, choose_limits, judge_limits
+from benchmarks.thresholds import (
+    Limits,
+    ThresholdOptions,
+    _judge_part,
+    choose_limits,
+    format_thresholds,
+    judge_limits,
+    run_thresholds,
+)
 from edge_runtime.errors import UsageError
+from train.data.manifest import Photo
 
 
 def test_limits_move_as_far_as_their_risks_allow() -> None:
@@ -47,6 +58,30 @@ def test_wrong_verdicts_are_counted_where_they_hurt() -> None:
     assert found["wrong_reject"] == pytest.approx(1 / 3), "of the acceptable"
     assert found["accuracy"] == pytest.approx(3 / 5)
     assert np.isnan(judge_limits(quality, is_acceptable, Limits(100.0, 0.0))["precision"])
+
+
+def test_what_there_is_none_of_has_no_share_and_no_interval() -> None:
+    """Limits that accept and reject nothing are not free of mistakes: nothing was decided."""
+    quality, is_acceptable = np.array([40.0, 60.0]), np.array([False, True])
+    nothing = Limits(100.0, 0.0)
+    found = judge_limits(quality, is_acceptable, nothing)
+    assert np.isnan([found["wrong_accept"], found["accuracy"]]).all()
+    assert np.isnan(judge_limits(quality, np.zeros(2, bool), nothing)["wrong_reject"])
+    photos = [Photo(f"{i}.jpg", Path(f"{i}.jpg"), 0.5, "", "", f"group{i}", "CC0") for i in range(2)]
+    judged = _judge_part(photos, quality, is_acceptable, nothing)
+    assert np.isnan(judged["intervals"]["accuracy"]).all()
+    report: dict[str, Any] = {"judged": judged, "judged_default": judged, "limits": asdict(nothing), "created": ""}
+    report |= {"model": {"name": "a", "version": "1", "sha256": "b" * 64}}
+    report |= {"default_policy": asdict(nothing), "data": {"acceptable_from": 50, "tuned_on": "train", "part": "test"}}
+    shown = format_thresholds(report)
+    assert "| right, of those decided | - | - |" in shown
+    assert "- model: a 1, sha256 bbbbbbbbbbbb" in shown
+
+
+def test_limits_are_not_judged_by_what_they_were_chosen_on(tmp_path: Path) -> None:
+    options = ThresholdOptions((tmp_path / "manifest.csv",), tmp_path, tmp_path, part="validation")
+    with pytest.raises(UsageError, match="--part and --tuned-on are both validation"):
+        run_thresholds(options)
 
 
 def test_photos_that_are_all_alike() -> None:
