@@ -57,14 +57,14 @@ RATIOS = {
         "int8_over_float": 0.49,
         "verdict_over_parts": 1.10,
         "decode_over_full": 0.64,
-        "import_over_numpy": 2.07,
+        "import_over_numpy": 2.56,
     },
     ("budgets.toml", "GenuineIntel"): {"int8_over_float": 0.64, "verdict_over_parts": 1.13},
     ("budgets-small.toml", "AuthenticAMD"): {
         "int8_over_float": 0.64,
         "verdict_over_parts": 1.11,
         "decode_over_full": 0.64,
-        "import_over_numpy": 2.07,
+        "import_over_numpy": 2.56,
     },
     ("budgets-small.toml", "GenuineIntel"): {"int8_over_float": 0.95, "verdict_over_parts": 1.13},
 }
