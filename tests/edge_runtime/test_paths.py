@@ -70,7 +70,8 @@ def test_names_that_are_too_long_get_the_usual_errors() -> None:
 def test_a_page_at_a_circle_of_links_is_refused(
     loop: Path, photo: Image.Image, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path, data = loop.with_name("photo.jpg"), loop.with_name("data.jsonl")
+    path, data, page = (loop.with_name(name) for name in ("photo.jpg", "data.jsonl", "page.html"))
     photo.save(path)
-    assert main(["report", str(path), "-o", str(loop), "--data", str(data)]) == 2
-    assert "loop.jpg: exists already" in capsys.readouterr().err
+    page.symlink_to(page)
+    assert main(["report", str(path), "-o", str(page), "--data", str(data)]) == 2
+    assert "page.html: exists already" in capsys.readouterr().err
