@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from edge_runtime.best import DEFAULT_MAX_DISTANCE, RankedPhoto, Ranking, rank
@@ -11,7 +13,7 @@ from edge_runtime.cli.inputs import expand_paths
 from edge_runtime.cli.options import add_language_option, add_photo_options
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import SCORE_COLUMNS, Column, build_writer
-from edge_runtime.cli.words import say
+from edge_runtime.cli.words import TABLE_WORDS, say
 from edge_runtime.cli.wrapping import fill
 from edge_runtime.gate.policy import load_policy
 from edge_runtime.interpreter import quiet_native_log
@@ -36,7 +38,6 @@ BEST_COLUMNS = (
     Column("", "distance_bits", 0, lambda record: record["distance_bits"]),
     Column("", "identical_to", 0, lambda record: record["identical_to"]),
     Column("", "why", 0, lambda record: record["why"]["summary"]),
-    Column("note", "", 4, lambda record: _describe(record)),
     _BY_KEY["error_type"],
     _BY_KEY["error_message"],
 )
@@ -104,7 +105,7 @@ def _advance(inputs: list[str | ScoreFailure], progress: ProgressBar) -> Any:
 
 def _print(ranking: Ranking, shown: tuple[RankedPhoto, ...], form: str, language: str) -> None:
     names = [photo.name for photo in shown] + [failure.path for failure in ranking.failures]
-    columns = [column for column in BEST_COLUMNS if column.key or form == "table"]
+    columns = [*BEST_COLUMNS, Column("note", "", 4, partial(_say_note, language))]
     writer = build_writer(form, sys.stdout, columns, names, language)
     for photo in shown:
         record = photo.to_dict()
@@ -122,17 +123,18 @@ def _print(ranking: Ranking, shown: tuple[RankedPhoto, ...], form: str, language
         print(say(language, "policy", summary=summary, policy=ranking.policy, packs=""), file=sys.stderr)
 
 
-def _describe(record: Any) -> str:
+def _say_note(language: str, record: Mapping[str, Any]) -> str:
     """The table's last column: "best", "as good", "same file as x.jpg", "near-duplicate of x.jpg"."""
+    words = TABLE_WORDS[language]
     notes = []
     if record["is_best"]:
-        notes.append("best")
+        notes.append(words.get("best", "best"))
     elif record["is_as_good_as_best"]:
-        notes.append("as good")
+        notes.append(words.get("as good", "as good"))
     if record["identical_to"] is not None:
-        notes.append(f"same file as {record['identical_to']}")
+        notes.append(say(language, "identical_to", path=record["identical_to"]))
     elif record["duplicate_of"] is not None:
-        notes.append(f"near-duplicate of {record['duplicate_of']}")
+        notes.append(say(language, "duplicate_of", path=record["duplicate_of"]))
     return ", ".join(notes)
 
 

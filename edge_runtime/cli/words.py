@@ -65,6 +65,8 @@ _ENGLISH = {
     "report": "{summary}; wrote {path}, {size} MB",
     "best": "{ranked} ranked, {failed} failed",
     "best_of_views": "{ranked} ranked, {copies} near-duplicates, {failed} failed",
+    "identical_to": "same file as {path}",
+    "duplicate_of": "near-duplicate of {path}",
     "fix": "{fixed} fixed, {nothing_kept} without a fix worth keeping, {nothing_to_do} with nothing to do, {retake} to "
     "take again, {failed} failed",
     "retake": "retake: the photo is not sharp, and no program brings back lost focus.",
@@ -82,6 +84,8 @@ _CHINESE = {
     "report": "{summary}；已写入 {path}，{size} MB",
     "best": "已排名 {ranked} 张，失败 {failed} 张",
     "best_of_views": "已排名 {ranked} 张，其中近似重复 {copies} 张，失败 {failed} 张",
+    "identical_to": "与 {path} 为同一文件",
+    "duplicate_of": "与 {path} 近似重复",
     "fix": "已改善 {fixed} 张，改动不值得保留 {nothing_kept} 张，无需处理 {nothing_to_do} 张，需重拍 {retake} 张，"
     "失败 {failed} 张",
     "retake": "请重拍：照片不清晰，任何程序都无法恢复失去的对焦。",

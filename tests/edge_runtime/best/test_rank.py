@@ -119,6 +119,18 @@ def test_language(scorer: PhotoScorer, examples_dir: Path, run_command: Run) -> 
     assert "已排名 1 张" in table.stderr
 
 
+def test_the_notes_of_the_table_in_both_languages(run_command: Run, burst: Path) -> None:
+    pytest.importorskip("imagehash", reason=NEEDS_IMAGEHASH)
+    shutil.copyfile(burst / "a.jpg", burst / "z.jpg")
+    english = run_command("best", burst).stdout
+    chinese = run_command("best", burst, "--language", "zh").stdout
+    assert "near-duplicate of" in english
+    assert "near-duplicate of" not in chinese.partition("best of")[0]
+    assert "近似重复" in chinese
+    assert f"same file as {burst / 'a.jpg'}" in english
+    assert f"与 {burst / 'a.jpg'} 为同一文件" in chinese
+
+
 def test_command_json_lines(run_command: Run, burst: Path) -> None:
     pytest.importorskip("imagehash", reason=NEEDS_IMAGEHASH)
     (burst / "broken.jpg").write_bytes((burst / "a.jpg").read_bytes()[:2000])
