@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
 
 __all__ = ["Box", "Pieces", "find_pieces", "label_pieces", "select_outside", "shave"]
 
@@ -93,20 +92,32 @@ def label_pieces(grid: NDArray[np.bool_]) -> NDArray[np.int32]:
 def shave(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The mask without what is thinner than 1.5 % of the picture: seams between tiles, thin shadows, but cords, too."""
     radius = max(1, round(SHAVED_SHARE * max(mask.shape) / 2))
-    # Opening: a pixel stays if some square of the mask holds it. A box blur is full only where the square is.
-    is_core = _blur(mask, radius) == 255
-    return _blur(is_core, radius) > 0
+    # Opening: a pixel stays if some square of the mask holds it.
+    return _widen(~_widen(~mask, radius), radius)
 
 
 def select_outside(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Pixels well outside the mask: not within a hole of it, and not beside its edge."""
     margin = max(4, round(EDGE_MARGIN_SHARE * max(mask.shape)))
-    is_outside: NDArray[np.bool_] = _blur(_fill_hull(mask), margin) == 0
-    return is_outside
+    return ~_widen(_fill_hull(mask), margin)
 
 
-def _blur(mask: NDArray[np.bool_], radius: int) -> NDArray[np.uint8]:
-    return np.asarray(Image.fromarray(mask.view(np.uint8) * np.uint8(255)).filter(ImageFilter.BoxBlur(radius)))
+def _widen(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
+    """Whether anything of the mask lies in the square of ``2 * radius + 1`` pixels around: a dilation.
+
+    Along each side windows of twice the length are made of two of the last, so that a few passes do.
+    """
+    wanted = 2 * radius + 1
+    for _ in range(2):
+        found = np.ascontiguousarray(np.pad(mask, ((radius, radius), (0, 0))))
+        length = 1
+        while 2 * length <= wanted:
+            found = found[:-length] | found[length:]
+            length *= 2
+        if rest := wanted - length:
+            found = found[:-rest] | found[rest:]
+        mask = found.T  # the other side's turn, and back
+    return mask
 
 
 def _remove_specks(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

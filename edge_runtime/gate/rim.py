@@ -21,6 +21,7 @@ PLAIN_SHARE = 0.7  # of the rim at least: a product may leave the picture on one
 FIT_POINTS = 2000  # of the rim: six coefficients need no more
 FIT_SHARE = 0.75
 FIT_ROUNDS = 6
+ROWS_AT_ONCE = 32
 BRIGHT_PERCENTILE = 90.0
 NOISE_FACTOR = 2.0  # times the 75th percentile: about the 98th of noise, but untouched by the product's blurred edge
 
@@ -58,19 +59,21 @@ class Rim:
         height, width, _ = picture.shape
         x, y = _axes(width), _axes(height)[:, np.newaxis]
         farthest = np.zeros((height, width), np.int16)
-        # A channel at a time: that is three times as fast as all at once.
-        for channel in range(3):
-            difference = picture[..., channel].astype(np.int16)
-            if self.surface is None:
-                difference -= np.int16(self.color[channel])
-            else:
-                c = self.surface[:, channel]
-                model = (c[2] + c[5] * x) * y
-                model += c[0] + c[1] * x + c[3] * x * x
-                model += c[4] * y * y
-                np.rint(model, out=model)
-                difference -= model.clip(0, 255, out=model).astype(np.int16)
-            np.maximum(farthest, np.abs(difference, out=difference), out=farthest)
+        # Some rows at a time, which the processor's cache holds, and a channel at a time: six times as fast.
+        for start in range(0, height, ROWS_AT_ONCE):
+            rows = slice(start, start + ROWS_AT_ONCE)
+            for channel in range(3):
+                difference = picture[rows, :, channel].astype(np.int16)
+                if self.surface is None:
+                    difference -= np.int16(self.color[channel])
+                else:
+                    c = self.surface[:, channel]
+                    model = (c[2] + c[5] * x) * y[rows]
+                    model += c[0] + c[1] * x + c[3] * x * x
+                    model += c[4] * y[rows] * y[rows]
+                    np.rint(model, out=model)
+                    difference -= model.clip(0, 255, out=model).astype(np.int16)
+                np.maximum(farthest[rows], np.abs(difference, out=difference), out=farthest[rows])
         return farthest
 
 
@@ -86,7 +89,7 @@ def read_rim(picture: NDArray[np.uint8]) -> Rim:
         x, y = np.broadcast_arrays(_axes(width), _axes(height)[:, np.newaxis])
         terms = _terms(_cut_rim(x, depth), _cut_rim(y, depth))
         surface = _fit_surface(terms, pixels)
-        distances = _find_largest(np.abs(terms @ surface - pixels))
+        distances = _find_largest(np.abs(_evaluate(terms, surface) - pixels))
     is_background = distances <= PLAIN_LEVELS
     plain_share = float(is_background.mean())
     darkest = find_darkest(pixels)
@@ -132,19 +135,39 @@ def _axes(size: int) -> NDArray[np.float32]:
 
 
 def _terms(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1)
+    """The terms of the surface at n points, (6, n)."""
+    return np.stack([np.ones_like(x), x, y, x * x, y * y, x * y])
 
 
 def _fit_surface(terms: NDArray[np.float32], pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     step = max(1, len(pixels) // FIT_POINTS)
-    terms, colors = terms[::step], pixels[::step].astype(np.float32)
-    is_kept = np.ones(len(terms), bool)
-    surface = np.zeros((terms.shape[1], 3), np.float32)
+    terms, colors = terms[:, ::step], pixels[::step].astype(np.float32)
+    is_kept = np.ones(len(colors), bool)
+    surface = np.zeros((len(terms), 3), np.float32)
     for _ in range(FIT_ROUNDS):
-        surface = np.linalg.lstsq(terms[is_kept], colors[is_kept], rcond=None)[0].astype(np.float32)
-        residuals = np.abs(terms @ surface - colors).max(axis=-1)
+        surface = _solve(terms[:, is_kept].astype(np.float64), colors[is_kept]).astype(np.float32)
+        residuals = _find_largest(np.abs(_evaluate(terms, surface) - colors))
         is_kept = residuals <= max(PLAIN_LEVELS / 2, float(np.quantile(residuals, FIT_SHARE)))
     return surface
+
+
+# Without "@" and lstsq: those hand such thin products to BLAS, whose threads wait for processors that others use.
+
+
+def _evaluate(terms: NDArray[np.float32], surface: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The surface at n points, (n, 3)."""
+    values = np.empty((terms.shape[1], 3), np.float32)
+    for channel in range(3):
+        values[:, channel] = sum(factor * term for factor, term in zip(surface[:, channel], terms, strict=True))
+    return values
+
+
+def _solve(terms: NDArray[np.float64], colors: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Least squares by the normal equations, which six terms of -1 to 1 bear well."""
+    moments = np.einsum("tn,un->tu", terms, terms)
+    moments[np.diag_indices_from(moments)] += 1e-9 * terms.shape[1]  # of a rim without extent along a side
+    solution: NDArray[np.float64] = np.linalg.solve(moments, np.einsum("tn,nc->tc", terms, colors))
+    return solution
 
 
 def _commonest_color(pixels: NDArray[np.uint8]) -> NDArray[np.int16]:
