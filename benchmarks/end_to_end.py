@@ -31,6 +31,7 @@ from benchmarks.latency import (
     compute_summary,
     interleave,
     interleave_rounds,
+    join_turns,
 )
 from edge_runtime import PhotoScorer
 from edge_runtime.decode import decode_photo
@@ -273,9 +274,7 @@ def _decide(scorer: PhotoScorer, photo: bytes | NDArray[np.uint8], policy: Polic
 
 def _profile_against(rounds: Mapping[str, list[list[float]]], name: str, reference: str) -> dict[str, Any]:
     """The latency profiles of both, and ``{name}_over_{reference}``, their comparison."""
-    profiles = {
-        key: vars(compute_profile([value for turn in turns for value in turn])) for key, turns in rounds.items()
-    }
+    profiles = {key: vars(compute_profile(join_turns(turns))) for key, turns in rounds.items()}
     return {**profiles, f"{name}_over_{reference}": compare_rounds(rounds[name], rounds[reference]).to_json()}
 
 

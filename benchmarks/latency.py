@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ __all__ = [
     "compute_summary",
     "interleave",
     "interleave_rounds",
+    "join_turns",
     "read_waited_ns",
 ]
 
@@ -179,7 +180,12 @@ def build_invoke_call(path: Path, num_threads: int) -> Callable[[], None]:
 def interleave(measures: Mapping[str, Measure], plan: TurnPlan, warmup_calls: int = 5) -> dict[str, list[float]]:
     """:func:`interleave_rounds` without the rounds: name → latencies in milliseconds, in the order they were taken."""
     rounds = interleave_rounds(measures, plan, warmup_calls)
-    return {name: [latency for turn in turns for latency in turn] for name, turns in rounds.items()}
+    return {name: join_turns(turns) for name, turns in rounds.items()}
+
+
+def join_turns(turns: Iterable[Sequence[float]]) -> list[float]:
+    """The latencies of all turns, in the order they were taken."""
+    return [latency for turn in turns for latency in turn]
 
 
 def interleave_rounds(

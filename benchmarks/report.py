@@ -7,9 +7,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from benchmarks.accuracy import Accuracy
+from benchmarks.budgets.limits import Limit, Reading, State
 from benchmarks.comparison import compare_rounds
 from benchmarks.end_to_end import EndToEnd
 from benchmarks.latency import LatencySummary, compute_ratio
@@ -55,19 +56,15 @@ class Ratio:
     is_noisy: bool = False
 
     @property
-    def verdict(self) -> Literal["met", "MISSED", "too noisy to tell"] | None:
+    def verdict(self) -> State | None:
         """Whether the limit is kept by the whole interval, broken by the whole, or neither; None without a limit."""
         if self.at_most is None and self.at_least is None:
             return None
         if self.is_noisy:
             return "too noisy to tell"
-        low = self.value if self.low is None else self.low
-        high = self.value if self.high is None else self.high
         least = -math.inf if self.at_least is None else self.at_least
         most = math.inf if self.at_most is None else self.at_most
-        if least <= low and high <= most:
-            return "met"
-        return "MISSED" if high < least or low > most else "too noisy to tell"
+        return Limit(self.name, least, most).judge(Reading(self.value, self.low, self.high))
 
     @property
     def is_met(self) -> bool | None:

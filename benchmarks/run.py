@@ -18,7 +18,7 @@ from benchmarks.environment import (
     read_load_average,
     read_timestamp,
 )
-from benchmarks.latency import Measure, TurnPlan, build_invoke_call, build_measure, compute_summary
+from benchmarks.latency import Measure, TurnPlan, build_invoke_call, build_measure, compute_summary, join_turns
 from benchmarks.memory import Footprint, measure_footprint
 from benchmarks.options import check_counts, describe_options
 from benchmarks.output_folder import check_output_folder
@@ -213,7 +213,7 @@ def _measure_latencies(rows: Sequence[Row], num_threads: int, plan: TurnPlan, sa
         rounds = interleave_living(rows, measures, plan)
     for row in rows:
         if row.key in rounds:
-            row.latency[num_threads] = compute_summary([value for turn in rounds[row.key] for value in turn])
+            row.latency[num_threads] = compute_summary(join_turns(rounds[row.key]))
             if num_threads == 1:
                 row.rounds = rounds[row.key]
 

@@ -9,7 +9,7 @@ from typing import IO
 
 from edge_runtime.errors import InputError
 
-__all__ = ["open_photo_file"]
+__all__ = ["open_photo_file", "read_photo_file"]
 
 
 def open_photo_file(photo: str | os.PathLike[str]) -> IO[bytes]:
@@ -35,3 +35,16 @@ def open_photo_file(photo: str | os.PathLike[str]) -> IO[bytes]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{name}: cannot open the file: {reason}; check the path") from error
+
+
+def read_photo_file(photo: str | os.PathLike[str]) -> bytes:
+    """The whole content of a regular file.
+
+    Raises:
+        InputError: as :func:`open_photo_file`, or its disk fails.
+    """
+    with open_photo_file(photo) as stream:
+        try:
+            return stream.read()
+        except OSError as error:
+            raise InputError(f"{os.fspath(photo)}: cannot read the file: {error.strerror or error}") from error

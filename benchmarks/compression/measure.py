@@ -24,6 +24,7 @@ from benchmarks.latency import (
     build_running_clock,
     compute_profile,
     interleave_rounds,
+    join_turns,
 )
 from benchmarks.rows import Row, identify_model
 from edge_runtime.errors import PhotogateError
@@ -159,7 +160,7 @@ def time_steps(steps: Sequence[Step], plan: TurnPlan) -> None:
         turns, reference = rounds.get(step.row.key), floats[step.done.student.name]
         if turns is None:
             continue
-        step.found["latency"] = vars(compute_profile([value for turn in turns for value in turn]))
+        step.found["latency"] = vars(compute_profile(join_turns(turns)))
         if step.form != FLOAT and reference is not None:
             compared = compare_rounds(turns, reference)
             step.found["speed"] = {**compared.to_json(), "text": compared.describe(FLOAT)}

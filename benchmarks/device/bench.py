@@ -28,7 +28,15 @@ from benchmarks.device.record import (
     write_record,
 )
 from benchmarks.environment import collect_environment, compute_sha256, read_load_average
-from benchmarks.latency import Measure, TurnPlan, build_invoke_call, build_measure, compute_profile, interleave_rounds
+from benchmarks.latency import (
+    Measure,
+    TurnPlan,
+    build_invoke_call,
+    build_measure,
+    compute_profile,
+    interleave_rounds,
+    join_turns,
+)
 from benchmarks.memory import Footprint, measure_footprint
 from benchmarks.native_model import read_flatbuffer
 from edge_runtime.errors import ModelError, UsageError
@@ -184,7 +192,7 @@ def _measure(
 def _build_latency(
     threads: int, rounds: Sequence[Sequence[float]], reference: Sequence[Sequence[float]], reference_name: str
 ) -> LatencyRecord:
-    profile = compute_profile([latency for turn in rounds for latency in turn])
+    profile = compute_profile(join_turns(rounds))
     slowdown = compute_slowdown(rounds)
     is_first = rounds is reference
     return LatencyRecord(

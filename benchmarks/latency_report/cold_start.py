@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.comparison import compare_rounds
 from benchmarks.fresh_process import run_python
-from benchmarks.latency import TurnPlan, build_measure, compute_profile, interleave_rounds
+from benchmarks.latency import TurnPlan, build_measure, compute_profile, interleave_rounds, join_turns
 
 __all__ = ["measure_cold_start"]
 
@@ -43,7 +43,7 @@ def measure_cold_start(model: Path, photo: Path, rounds: int) -> dict[str, Any]:
     found = interleave_rounds(measures, TurnPlan(rounds=rounds, turn_ms=1.0), warmup_calls=2)
     results: dict[str, Any] = {}
     for name, turns in found.items():
-        results[name] = vars(compute_profile([latency for turn in turns for latency in turn]))
+        results[name] = vars(compute_profile(join_turns(turns)))
         if name != "numpy":
             results[name] |= {"over_numpy": compare_rounds(turns, found["numpy"]).to_json()}
     return results

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.comparison import Comparison, compare_rounds
-from benchmarks.latency import Measure, TurnPlan, compute_profile, read_waited_ns
+from benchmarks.latency import Measure, TurnPlan, compute_profile, join_turns, read_waited_ns
 from benchmarks.rows import Row, interleave_living
 
 __all__ = ["measure_interleaved"]
@@ -49,10 +49,7 @@ def measure_interleaved(
     return {
         "clock": "running" if num_threads == 1 else "wall",
         "waited_share": waited_share,
-        "models": {
-            name: {"latency": vars(compute_profile([value for turn in own for value in turn]))}
-            for name, own in turns.items()
-        },
+        "models": {name: {"latency": vars(compute_profile(join_turns(own)))} for name, own in turns.items()},
         "against": against,
         "comparisons": {
             name: {**found.to_json(), "text": found.describe(against)} for name, found in comparisons.items()

@@ -22,7 +22,15 @@ from benchmarks.environment import (
     read_load_average,
     read_timestamp,
 )
-from benchmarks.latency import Measure, TurnPlan, build_measure, build_running_clock, compute_summary, interleave_rounds
+from benchmarks.latency import (
+    Measure,
+    TurnPlan,
+    build_measure,
+    build_running_clock,
+    compute_summary,
+    interleave_rounds,
+    join_turns,
+)
 from benchmarks.options import check_counts, describe_options
 from benchmarks.output_folder import check_output_folder
 from benchmarks.peers.agreement import compute_agreement, fit_rating_map
@@ -259,7 +267,7 @@ def _time(entries: Sequence[_Entry], photos: Sequence[Photo]) -> None:
     rounds = interleave_rounds(measures, plan, begin_round=show)
     for entry in entries:
         if entry.peer.key in rounds:
-            summary = compute_summary([value for turn in rounds[entry.peer.key] for value in turn])
+            summary = compute_summary(join_turns(rounds[entry.peer.key]))
             entry.found["latency"] = {**asdict(summary), "is_noisy": summary.is_noisy}
 
 

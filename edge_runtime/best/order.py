@@ -95,7 +95,7 @@ def rank(
     """
     if isinstance(photos, (str, bytes, os.PathLike)):  # whose letters would be taken for photos
         raise UsageError("one photo alone, or a folder, cannot be ranked; pass a list of photos")
-    judge = policy if isinstance(policy, Policy) else load_policy(policy)
+    judge = load_policy(policy)
     load_catalogue(language)
     if max_distance is not None and not 0 <= max_distance <= HASH_BITS:
         raise UsageError(f"a distance of {max_distance} bits is not possible; pass 0 to {HASH_BITS}, or None")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from edge_runtime.cli.options import read_count
+from edge_runtime.cli.options import add_format_option, add_threads_option, read_count
 from edge_runtime.cli.tables import Column, build_writer
 from edge_runtime.errors import InputError, ModelError
 from edge_runtime.interpreter import quiet_native_log
@@ -58,13 +58,11 @@ def add_command(commands: Any) -> None:
         metavar="M",
         help="an installed model's name or a .tflite file; may be given several times (default: all installed)",
     )
-    parser.add_argument("--threads", type=read_count(1), default=1, metavar="N", help="threads (default: %(default)s)")
+    add_threads_option(parser)
     parser.add_argument(
         "--seconds", type=read_count(1), default=2, metavar="S", help="time for each row, about (default: %(default)s)"
     )
-    parser.add_argument(
-        "--format", choices=("table", "jsonl", "csv"), default="table", help="output (default: %(default)s)"
-    )
+    add_format_option(parser)
     parser.set_defaults(run=run_bench)
 
 

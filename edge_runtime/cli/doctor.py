@@ -20,6 +20,7 @@ from edge_runtime.formats import has_heif_plugin
 from edge_runtime.interpreter import Interpreter, quiet_native_log, select_runtime
 from edge_runtime.models import DEFAULT_MODEL, find_model
 from edge_runtime.scorer import PhotoScorer
+from edge_runtime.speed import draw_frame
 
 __all__ = ["Finding", "add_command", "run_doctor"]
 
@@ -155,10 +156,7 @@ def _check_delegate() -> Finding:
 def _check_scoring() -> Finding:
     with PhotoScorer.default() as scorer:
         spec = scorer.contract.view
-        rows, columns = np.mgrid[0 : 2 * spec.height_px, 0 : 2 * spec.width_px]
-        # Soft shades with hard-edged tiles: any picture would do, this one needs no file.
-        tiles = ((rows // 40 + columns // 40) % 2 * 80).astype(np.uint8)
-        frame = np.stack([tiles + (rows % 120).astype(np.uint8), tiles, 255 - tiles], axis=-1)
+        frame = draw_frame(2 * spec.width_px, 2 * spec.height_px)  # any picture would do, this one needs no file
         scorer.score(frame)  # the first run also sets up memory
         score = scorer.score(frame)
         if scorer.score(frame).quality != score.quality:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from edge_runtime.cli.options import add_format_option
 from edge_runtime.cli.tables import Column, build_writer
 from edge_runtime.contract import unpack_model
 from edge_runtime.errors import PhotogateError
@@ -36,9 +37,7 @@ def add_command(commands: Any) -> None:
         description="Lists the models that are installed with photogate, and checks each file's digest.",
         epilog="Exit codes: 0 all fine, 1 a model is damaged or none is installed, 2 wrong usage.",
     )
-    parser.add_argument(
-        "--format", choices=("table", "jsonl", "csv"), default="table", help="output (default: %(default)s)"
-    )
+    add_format_option(parser)
     parser.set_defaults(run=run_models)
 
 

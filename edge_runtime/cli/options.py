@@ -14,10 +14,12 @@ from edge_runtime.models import DEFAULT_MODEL
 from edge_runtime.paths import exists_as_folder
 
 __all__ = [
+    "add_format_option",
     "add_jobs_option",
     "add_language_option",
     "add_photo_options",
     "add_rule_options",
+    "add_threads_option",
     "load_detectors",
     "read_count",
     "writes_to_folder",
@@ -33,13 +35,23 @@ def add_photo_options(parser: argparse.ArgumentParser, *, has_format: bool = Tru
         metavar="M",
         help="an installed model's name or a .tflite file (default: %(default)s)",
     )
-    parser.add_argument("--threads", type=read_count(1), default=1, metavar="N", help="threads (default: %(default)s)")
+    add_threads_option(parser)
     parser.add_argument("--policy", type=Path, metavar="P", help="a TOML file of limits (default: the built-in policy)")
     if has_format:
-        parser.add_argument(
-            "--format", choices=("table", "jsonl", "csv"), default="table", help="output (default: %(default)s)"
-        )
+        add_format_option(parser)
     parser.add_argument("--recursive", action="store_true", help="look into folders inside folders, too")
+
+
+def add_threads_option(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--threads``."""
+    parser.add_argument("--threads", type=read_count(1), default=1, metavar="N", help="threads (default: %(default)s)")
+
+
+def add_format_option(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--format``."""
+    parser.add_argument(
+        "--format", choices=("table", "jsonl", "csv"), default="table", help="output (default: %(default)s)"
+    )
 
 
 def add_jobs_option(parser: argparse.ArgumentParser) -> None:

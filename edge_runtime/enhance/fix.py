@@ -87,7 +87,7 @@ def enhance(
             or the finished picture does not fit ``output_format``.
     """
     allowed = check_names([operations] if isinstance(operations, str) else operations)
-    policy = policy if isinstance(policy, Policy) else load_policy(policy)
+    policy = load_policy(policy)
     if not 0.0 <= min_gain <= 100.0:
         raise UsageError(f"the least gain must be 0 to 100 points, not {min_gain:g}")
     if not 0.0 <= min_ssim <= 1.0:

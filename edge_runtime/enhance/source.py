@@ -17,7 +17,7 @@ from edge_runtime.enhance.exif import copy_description
 from edge_runtime.errors import DecodeError, InputError
 from edge_runtime.formats import HEAD_BYTES, PhotoFormat, open_with_plugin, sniff_format
 from edge_runtime.frame import check_frame
-from edge_runtime.photo_file import open_photo_file
+from edge_runtime.photo_file import read_photo_file
 from edge_runtime.scorer import Photo
 
 __all__ = ["Source", "read_source"]
@@ -92,11 +92,7 @@ def _read_bytes(photo: str | os.PathLike[str] | bytes | bytearray | memoryview) 
     if isinstance(photo, (bytes, bytearray, memoryview)):
         return bytes(photo), "photo bytes"
     name = os.fspath(photo)
-    try:
-        with open_photo_file(name) as stream:
-            return stream.read(), name
-    except OSError as error:
-        raise InputError(f"{name}: cannot read the file: {error.strerror or error}") from error
+    return read_photo_file(name), name
 
 
 def _describe(

@@ -105,8 +105,7 @@ class Explainer:
             UsageError: an unknown attribute, an impossible budget or grid, or a closed scorer.
         """
         check_attribute(attribute)
-        if policy is not None and not isinstance(policy, Policy):
-            policy = load_policy(policy)  # a faulty one shows before the work
+        policy = load_policy(policy)  # a faulty one shows before the work
         study = self.study(photo, budget_ms=budget_ms, color_order=color_order)
         return study.explain(attribute, policy=policy, grid=grid)
 

@@ -67,8 +67,7 @@ class Study:
             )
         looks = self._compare_looks()
         if attribute is None:
-            judge = policy if isinstance(policy, Policy) else load_policy(policy)
-            attribute = choose_attribute(self.score, looks, self.spoilt, self.losses, judge)
+            attribute = choose_attribute(self.score, looks, self.spoilt, self.losses, load_policy(policy))
         prices = compute_prices(self.losses, attribute)
         heats = (looks if attribute == "quality" else self.spoilt) * prices
         heat = heats.max(axis=-1)

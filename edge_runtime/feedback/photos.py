@@ -12,23 +12,10 @@ from edge_runtime.feedback.correction import Correction
 from edge_runtime.formats import HEAD_BYTES, PhotoFormat, sniff_format
 from edge_runtime.photo_file import open_photo_file
 
-__all__ = ["compute_sha256", "drop_photo", "find_photo", "keep_photo", "read_photo"]
+__all__ = ["compute_sha256", "drop_photo", "find_photo", "keep_photo"]
 
 KEPT_NAME = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}\.[0-9a-z]+")
 SUFFIXES = {PhotoFormat.JPEG: ".jpg", PhotoFormat.TIFF: ".tif", PhotoFormat.JPEG2000: ".jp2", PhotoFormat.HEIF: ".heic"}
-
-
-def read_photo(path: Path) -> bytes:
-    """A photo's bytes.
-
-    Raises:
-        InputError: it is not a regular file, or cannot be read.
-    """
-    try:
-        with open_photo_file(path) as stream:
-            return stream.read()
-    except OSError as error:
-        raise InputError(f"{path}: cannot read the photo: {error.strerror or error}") from error
 
 
 def compute_sha256(path: Path) -> str | None:

@@ -23,10 +23,11 @@ from edge_runtime.feedback.correction import (
     unpack_score,
 )
 from edge_runtime.feedback.location import find_default_store
-from edge_runtime.feedback.photos import drop_photo, keep_photo, read_photo
+from edge_runtime.feedback.photos import drop_photo, keep_photo
 from edge_runtime.feedback.schema import bring_up_to_date
 from edge_runtime.originals import Originals
 from edge_runtime.paths import exists
+from edge_runtime.photo_file import read_photo_file
 from edge_runtime.result import Decision, Score
 
 __all__ = ["FeedbackStore"]
@@ -140,7 +141,7 @@ class FeedbackStore:
                 raise UsageError(f"{what} {text!a} is not UTF-8 text; change it")
             if len(text) > LONGEST_TEXT:
                 raise UsageError(f"{what} has {len(text):,} characters, {LONGEST_TEXT:,} are possible; shorten it")
-        data = read_photo(Path(path)) if is_file else bytes(photo)  # type: ignore[arg-type]
+        data = read_photo_file(path) if is_file else bytes(photo)  # type: ignore[arg-type]
         sha256 = hashlib.sha256(data).hexdigest()
         created_utc = datetime.now(timezone.utc).isoformat(timespec="seconds")
         with self._transaction() as connection:

@@ -111,7 +111,7 @@ class Gate:
             if name not in OVERLAY_CHECKS:
                 raise UsageError(f"no detector can be given for {name!r}; {find_near(name, OVERLAY_CHECKS)}")
         self._scorer = scorer
-        self.policy = policy if isinstance(policy, Policy) else load_policy(policy)
+        self.policy = load_policy(policy)
         packs = [rules] if isinstance(rules, (RulePack, str, Path)) else rules or ()
         self.packs = tuple(pack if isinstance(pack, RulePack) else load_pack(pack) for pack in packs)
         names = [pack.name for pack in self.packs]

@@ -82,16 +82,18 @@ class Policy:
     checked_elsewhere: tuple[str, ...] = ()
 
 
-def load_policy(path: str | Path | None = None) -> Policy:
+def load_policy(path: Policy | str | Path | None = None) -> Policy:
     """Reads a policy file.
 
     Args:
-        path: a TOML file; None: the default policy of the package.
+        path: a TOML file; None: the default policy of the package. What is a policy already is handed back.
 
     Raises:
         PolicyError: the file cannot be read, is not TOML, has an unknown or missing key, a value of the wrong type or
             out of range, or thresholds that contradict each other.
     """
+    if isinstance(path, Policy):
+        return path
     if path is None:
         text = resources.files("edge_runtime.gate").joinpath("policies/default.toml").read_text(encoding="utf-8")
         return parse_policy(text, "default policy")
