@@ -13,7 +13,7 @@ from compress.recipe import ContractConfig
 from edge_runtime.contract import DetailSpec, ModelContract, PiecewiseLinear, ViewSpec, compute_decode_view
 from edge_runtime.decode import decode_photo
 from edge_runtime.interpreter import Interpreter
-from edge_runtime.quality import compute_raw_quality
+from edge_runtime.quality import compute_attributes, compute_raw_quality
 from edge_runtime.views import make_detail_view
 from train.data.manifest import load_manifests
 from train.progress import track
@@ -47,7 +47,8 @@ def build_contract(
     detail = None
     if config.detail_share:
         _look_closer(interpreter, looks, view, labels, config.detail_share)
-        detail = DetailSpec(config.detail_share, *_fit_maps(looks, validation.mos, config))
+        maps_of_both = _fit_maps(looks, validation.mos, config)
+        detail = DetailSpec(config.detail_share, *maps_of_both, tuple(config.detail_attributes))
     return ModelContract(
         name=name,
         version=config.version,
@@ -70,7 +71,8 @@ def _fit_maps(
     looks: list[list[dict[str, NDArray[np.float32]]]], mos: NDArray[np.float32], config: ContractConfig
 ) -> tuple[PiecewiseLinear, PiecewiseLinear]:
     """From raw quality to points, and from points to the half-width of the interval."""
-    raw = np.array([compute_raw_quality(each, config.deductions) for each in looks])
+    seen = [compute_attributes(each, config.detail_attributes) for each in looks]
+    raw = np.array([compute_raw_quality(*each, config.deductions) for each in zip(looks, seen, strict=True)])
     calibration = fit_calibration(raw, mos)
     points = np.array([calibration(value) for value in raw])
     return calibration, fit_interval(points, mos, config.interval_coverage)

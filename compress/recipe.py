@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from edge_runtime.contract import check_deductions
+from edge_runtime.contract import check_attribute_names, check_deductions
 from edge_runtime.errors import UsageError
 from train.config_reader import LARGEST_SEED, check_ranges
 
@@ -72,22 +72,27 @@ class QuantizeConfig:
 @dataclass(frozen=True)
 class ContractConfig:
     """What the model file says of itself; bands in points, ``unknown_below`` a probability, ``detail_share`` the share
-    of a photo's sides that a second view shows (0: there is none), ``deductions`` what the worst fault of an attribute
-    takes off the raw quality, which ends at 1 (see :mod:`edge_runtime.quality`)."""
+    of a photo's sides that a second view shows (0: none), ``detail_attributes`` the names of those that are the
+    mean of both views, ``deductions`` what the worst fault of an attribute takes off the raw quality, which ends at 1
+    (see :mod:`edge_runtime.quality`)."""
 
     version: str = "0.1.0"
     interval_coverage: float = 0.9
     band_limits: tuple[float, float] = (45.0, 65.0)
     unknown_below: float = 0.45
     detail_share: float = 0.0
+    detail_attributes: tuple[str, ...] = ()
     deductions: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_ranges(self, interval_coverage=(0.01, 0.99), unknown_below=(0, 1), detail_share=(0, 0.95))
-        try:
-            check_deductions(self.deductions)
-        except ValueError as error:
-            raise UsageError(f"deductions: {error}") from error
+        for key, check in (("detail_attributes", check_attribute_names), ("deductions", check_deductions)):
+            try:
+                check(getattr(self, key))
+            except ValueError as error:
+                raise UsageError(f"{key}: {error}") from error
+        if self.detail_attributes and not self.detail_share:
+            raise UsageError("detail_attributes needs a second view: set detail_share, too")
         low, high = self.band_limits
         if not 0 <= low <= high <= 100:
             raise UsageError(

@@ -13,7 +13,7 @@ import json
 import math
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,14 @@ __all__ = [
     "ModelContract",
     "PiecewiseLinear",
     "ViewSpec",
+    "check_attribute_names",
     "check_deductions",
     "compute_decode_view",
     "pack_model",
     "unpack_model",
 ]
 
-SCHEMA_VERSION = 3  # from 2 on there may be ``detail``, from 3 on ``deductions``
+SCHEMA_VERSION = 4  # from 2 on there may be ``detail``, from 3 on ``deductions``, from 4 on ``detail.attributes``
 MEMBER_NAME = "photogate/contract.json"
 TFLITE_IDENTIFIER = b"TFL3"  # bytes 4-8 of every TFLite flatbuffer
 
@@ -85,13 +86,16 @@ class DetailSpec:
     Attributes:
         share: of each side that the second view shows, 0-1.
         quality_calibration, interval_half_width: as those of the contract, for the mean.
+        attributes: names of those that are the mean of both looks, too; the others are those of the whole.
     """
 
     share: float
     quality_calibration: PiecewiseLinear
     interval_half_width: PiecewiseLinear
+    attributes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        check_attribute_names(self.attributes)
         if not 0 < self.share < 1:
             raise ValueError(f"a second look shows a share of {self.share:g} of the sides: it must lie between 0 and 1")
 
@@ -161,7 +165,7 @@ class ModelContract:
                 **{
                     **data,
                     **_read_maps(data),
-                    "detail": detail and DetailSpec(float(detail["share"]), **_read_maps(detail)),
+                    "detail": detail and _read_detail(detail),
                     "deductions": _read_deductions(data.get("deductions", {})),
                     "view": ViewSpec(**data["view"]),
                     "band_limits": (float(low), float(high)),
@@ -179,15 +183,27 @@ def compute_decode_view(view: ViewSpec, share: float) -> ViewSpec:
     return replace(view, width_px=math.ceil(view.width_px * factor), height_px=math.ceil(view.height_px * factor))
 
 
+def check_attribute_names(names: Iterable[str]) -> None:
+    """Makes sure that ``names`` are of attributes.
+
+    Raises:
+        ValueError: one is not.
+    """
+    for name in names:
+        if name not in ATTRIBUTE_NAMES:
+            raise ValueError(f"{name!r} is no attribute: choose of {', '.join(ATTRIBUTE_NAMES)}")
+
+
 def check_deductions(deductions: Mapping[str, float]) -> None:
     """Makes sure that ``deductions`` are of attributes, and from 0 to 1.
 
     Raises:
         ValueError: one is not.
     """
+    check_attribute_names(deductions)
     for name, most in deductions.items():
-        if name not in ATTRIBUTE_NAMES or not 0 <= most <= 1:
-            raise ValueError(f"{name} = {most:g}: it must be one of {', '.join(ATTRIBUTE_NAMES)}, and from 0 to 1")
+        if not 0 <= most <= 1:
+            raise ValueError(f"{name} = {most:g}: it must be from 0 to 1")
 
 
 def pack_model(flatbuffer: bytes, contract: ModelContract) -> bytes:
@@ -239,6 +255,13 @@ def _read_maps(data: Mapping[str, Any]) -> dict[str, PiecewiseLinear]:
         key: PiecewiseLinear(tuple(data[key]["x"]), tuple(data[key]["y"]))
         for key in ("quality_calibration", "interval_half_width")
     }
+
+
+def _read_detail(data: Mapping[str, Any]) -> DetailSpec:
+    names = data.get("attributes", [])
+    if not isinstance(names, list):
+        raise TypeError(f"a second look's attributes are {names!r}: they must be a list of names")
+    return DetailSpec(float(data["share"]), **_read_maps(data), attributes=tuple(names))
 
 
 def _read_deductions(data: Mapping[str, Any]) -> dict[str, float]:

@@ -1,18 +1,43 @@
-"""From what the model answers to one number: raw quality, which the contract's calibration turns into points."""
+"""From what the model answers to each look to the photo's attributes and to one number: raw quality, which the
+contract's calibration turns into points."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.contract import ATTRIBUTE_NAMES
 
-__all__ = ["compute_raw_quality"]
+__all__ = ["compute_attributes", "compute_raw_quality"]
 
 
-def compute_raw_quality(looks: Sequence[Mapping[str, NDArray[Any]]], deductions: Mapping[str, float]) -> float:
+def compute_attributes(
+    looks: Sequence[Mapping[str, NDArray[Any]]], of_both: Collection[str] = ()
+) -> NDArray[np.float64]:
+    """The attributes that the model sees.
+
+    A look at the middle has more pixels of it, and sees light blur and noise that the view of the whole has averaged
+    away; of framing it shows nothing.
+
+    Args:
+        looks: the model's outputs for each view of one photo, that of the whole first; "attributes" (1, 5).
+        of_both: names of the attributes that are the mean of the looks; the others are those of the whole.
+
+    Returns:
+        float64 (5,), 0-1, in the order of ``contract.ATTRIBUTE_NAMES``.
+    """
+    seen = np.array([look["attributes"][0] for look in looks], dtype=np.float64)
+    is_of_both = np.array([name in of_both for name in ATTRIBUTE_NAMES])
+    attributes: NDArray[np.float64] = np.where(is_of_both, seen.mean(axis=0), seen[0])
+    return attributes
+
+
+def compute_raw_quality(
+    looks: Sequence[Mapping[str, NDArray[Any]]], attributes: NDArray[np.float64], deductions: Mapping[str, float]
+) -> float:
     """The quality that the model sees, less what the faults that it sees take off.
 
     The quality head learnt from people's ratings of photos that were taken in earnest: hardly one is full of noise, so
@@ -20,13 +45,13 @@ def compute_raw_quality(looks: Sequence[Mapping[str, NDArray[Any]]], deductions:
     strength: slight ones, which may be none, next to nothing.
 
     Args:
-        looks: the model's outputs for each view of one photo, that of the whole first; "quality" (1, 1), 0-1, and
-            "attributes" (1, 5), 0-1, in the order of ``contract.ATTRIBUTE_NAMES``.
+        looks: as for :func:`compute_attributes`; "quality" (1, 1), 0-1.
+        attributes: from there.
         deductions: by attribute, what its worst fault takes off.
 
     Returns:
         The mean of the looks' qualities less the deductions: at most 1; below 0 where many faults come together.
     """
     mean = sum(float(look["quality"].item()) for look in looks) / len(looks)
-    faults = dict(zip(ATTRIBUTE_NAMES, (1.0 - looks[0]["attributes"][0]).tolist(), strict=True))
-    return mean - sum(most * max(float(faults[name]), 0.0) ** 2 for name, most in deductions.items())
+    faults: dict[str, float] = dict(zip(ATTRIBUTE_NAMES, (1.0 - attributes).tolist(), strict=True))
+    return mean - sum(most * max(faults[name], 0.0) ** 2 for name, most in deductions.items())

@@ -20,7 +20,7 @@ from edge_runtime.errors import InputError, ModelError, UsageError
 from edge_runtime.frame import check_frame, make_frame_view
 from edge_runtime.interpreter import Interpreter
 from edge_runtime.models import DEFAULT_MODEL, find_model
-from edge_runtime.quality import compute_raw_quality
+from edge_runtime.quality import compute_attributes, compute_raw_quality
 from edge_runtime.result import Attributes, Band, ImageSize, Label, ModelInfo, Score, ScoreFailure, Timings
 from edge_runtime.views import make_detail_view, make_view
 
@@ -224,7 +224,8 @@ class PhotoScorer:
         moments: tuple[float, float, float, float],
     ) -> Score:
         contract = self.contract
-        for looked in (outputs, *details):
+        looks = (outputs, *details)
+        for looked in looks:
             for name, values in looked.items():
                 # Limits and maps would make a top score of what is no number.
                 if not np.isfinite(values).all():
@@ -233,12 +234,13 @@ class PhotoScorer:
                         "export it again, or use another model"
                     )
         maps = self._detail if details and self._detail is not None else contract
-        raw = compute_raw_quality((outputs, *details), contract.deductions)
+        seen = compute_attributes(looks, () if self._detail is None else self._detail.attributes)
+        raw = compute_raw_quality(looks, seen, contract.deductions)
         quality = min(max(maps.quality_calibration(raw), 0.0), 100.0)
         half_width = maps.interval_half_width(quality)
         low_limit, high_limit = contract.band_limits
         band: Band = "low" if quality < low_limit else "high" if quality >= high_limit else "medium"
-        attributes = Attributes(*(min(max(100.0 * value, 0.0), 100.0) for value in outputs["attributes"][0].tolist()))
+        attributes = Attributes(*(min(max(100.0 * value, 0.0), 100.0) for value in seen.tolist()))
         category = self._choose_label(outputs["category"], contract.category_labels)
         style = self._choose_label(outputs["style"], contract.style_labels)
         started, decoded, prepared, inferred = moments

@@ -19,10 +19,11 @@ from train.data.degradations import COMPOSITION_KINDS, KINDS, TECHNICAL_KINDS, D
 from train.data.manifest import Photo
 from train.progress import track
 
-__all__ = ["CULPRIT_STRENGTH", "STRENGTHS", "KindTally", "measure_ladders"]
+__all__ = ["CULPRIT_STRENGTH", "LIGHT_STRENGTH", "STRENGTHS", "KindTally", "measure_ladders"]
 
 STRENGTHS = (0.2, 0.4, 0.6, 0.8, 1.0)
 CULPRIT_STRENGTH = 0.5
+LIGHT_STRENGTH = 0.25
 
 Attributes = NDArray[np.float64]
 Answers = dict[str, tuple[float, Attributes]]  # model's key → quality, attributes, in points
@@ -38,6 +39,7 @@ class KindTally:
         steps: from each visible strength to the next; how many of them lowered or raised quality and the attribute
             that the kind touches. The rest left them equal, as int8 does at either end of its scale.
         culprits: photos at :data:`CULPRIT_STRENGTH`; for how many of them which attribute is lowest, and fell most.
+        light_culprits: photos at :data:`LIGHT_STRENGTH`, and for how many of them the right attribute is lowest.
         quality_sums, attribute_sums: over the photos, at strength 0 and each of :data:`STRENGTHS`.
     """
 
@@ -49,6 +51,8 @@ class KindTally:
     attribute_falls: int = 0
     attribute_rises: int = 0
     culprits: int = 0
+    light_culprits: int = 0
+    light_lowest_right: int = 0
     lowest: list[int] = field(default_factory=lambda: [0] * len(ATTRIBUTE_NAMES))
     fell_most: list[int] = field(default_factory=lambda: [0] * len(ATTRIBUTE_NAMES))
     quality_sums: list[float] = field(default_factory=lambda: [0.0] * (1 + len(STRENGTHS)))
@@ -72,6 +76,11 @@ class KindTally:
         self.culprits += 1
         self.lowest[int(np.argmin(degraded))] += 1
         self.fell_most[int(np.argmax(original - degraded))] += 1
+
+    def add_light_culprit(self, degraded: Attributes) -> None:
+        """Counts whether the right attribute is blamed for a light fault."""
+        self.light_culprits += 1
+        self.light_lowest_right += int(np.argmin(degraded)) == self.touched
 
     def add_level(self, level: int, answer: tuple[float, Attributes]) -> None:
         """Adds to the mean curve; ``level`` 0 is the photo as it is."""
@@ -123,6 +132,7 @@ def measure_ladders(
     return {
         "strengths": [0.0, *STRENGTHS],
         "culprit_strength": CULPRIT_STRENGTH,
+        "light_strength": LIGHT_STRENGTH,
         "photos": {"technical": len(whole), "composition": len(framed)},
         "models": {
             key: {
@@ -157,10 +167,14 @@ def _climb(
                 tally.add_step(weaker[key], stronger[key])
         if is_step:
             weaker_image, weaker = stronger_image, stronger
-    degraded = apply(image, Degradation(kind, CULPRIT_STRENGTH, seed))
-    if is_visible(image, degraded):
-        for key, (_, attributes) in _ask(degraded, scorers).items():
-            tallies[key].add_culprit(original[key][1], attributes)
+    for strength in (CULPRIT_STRENGTH, LIGHT_STRENGTH):
+        degraded = apply(image, Degradation(kind, strength, seed))
+        if is_visible(image, degraded):
+            for key, (_, attributes) in _ask(degraded, scorers).items():
+                if strength == LIGHT_STRENGTH:
+                    tallies[key].add_light_culprit(attributes)
+                else:
+                    tallies[key].add_culprit(original[key][1], attributes)
 
 
 def _ask(image: NDArray[np.uint8], scorers: Mapping[str, PhotoScorer]) -> Answers:
@@ -175,6 +189,7 @@ def _read(score: Score) -> tuple[float, Attributes]:
 def _count_shares(tallies: Sequence[KindTally]) -> dict[str, Any]:
     """Counts and shares of several kinds taken together."""
     steps, culprits = sum(tally.steps for tally in tallies), sum(tally.culprits for tally in tallies)
+    light = sum(tally.light_culprits for tally in tallies)
     right_lowest = sum(tally.lowest[tally.touched] for tally in tallies)
     right_fell = sum(tally.fell_most[tally.touched] for tally in tallies)
     return {
@@ -186,6 +201,8 @@ def _count_shares(tallies: Sequence[KindTally]) -> dict[str, Any]:
         "culprits": culprits,
         "lowest_right_share": _divide(right_lowest, culprits),
         "fell_most_right_share": _divide(right_fell, culprits),
+        "light_culprits": light,
+        "light_lowest_right_share": _divide(sum(tally.light_lowest_right for tally in tallies), light),
     }
 
 

@@ -46,7 +46,8 @@ def build_culprits(found: Mapping[str, Any], labels: Mapping[str, str], subject:
     """Kind x attribute twice: which attribute is lowest, and which fell most."""
     parts = [
         f"<h2>Culprits</h2><p>One fault at strength {found['culprit_strength']:g}: the share of photos in which "
-        "each attribute is the lowest, or has fallen most. Green: the attribute that the fault touches.</p>"
+        "each attribute is the lowest, or has fallen most. Green: the attribute that the fault touches. A light fault "
+        f"is one of strength {found['light_strength']:g}.</p>"
     ]
     summary = [
         (
@@ -54,10 +55,12 @@ def build_culprits(found: Mapping[str, Any], labels: Mapping[str, str], subject:
             str(model["all"]["culprits"]),
             format_share(model["all"]["lowest_right_share"]),
             format_share(model["all"]["fell_most_right_share"]),
+            format_share(model["all"]["light_lowest_right_share"]),
         )
         for key, model in found["models"].items()
     ]
-    parts.append(build_table(("model", "photos", "right one lowest", "right one fell most"), summary))
+    headers = ("model", "photos", "right one lowest", "right one fell most", "lowest, light fault")
+    parts.append(build_table(headers, summary))
     for name, title in (("lowest", "lowest attribute"), ("fell_most", "attribute that fell most")):
         rows = []
         for kind, values in found["models"][subject]["kinds"].items():
@@ -67,9 +70,11 @@ def build_culprits(found: Mapping[str, Any], labels: Mapping[str, str], subject:
                 share = values[name][attribute] / total if total else None
                 text = format_share(share) if share else ""
                 cells.append(shade(text, share, is_good=attribute == values["attribute"]))
-            rows.append((kind, str(total), format_share(values[f"{name}_right_share"]), *cells))
+            light = [format_share(values["light_lowest_right_share"])] if name == "lowest" else []
+            rows.append((kind, str(total), format_share(values[f"{name}_right_share"]), *light, *cells))
         parts.append(f"<h3>{escape(labels[subject])}: {title}</h3>")
-        parts.append(build_table(("kind", "photos", "right", *ATTRIBUTE_NAMES), rows))
+        light = ["right, light fault"] if name == "lowest" else []
+        parts.append(build_table(("kind", "photos", "right", *light, *ATTRIBUTE_NAMES), rows))
     return f"<section>{''.join(parts)}</section>"
 
 

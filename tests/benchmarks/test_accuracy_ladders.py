@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 
 from benchmarks.accuracy_report.false_alarms import measure_false_alarms, measure_false_blur
-from benchmarks.accuracy_report.ladders import measure_ladders
-from benchmarks.accuracy_report.photos import CleanPhoto, ScoredPhoto, find_clean
+from benchmarks.accuracy_report.ladders import CULPRIT_STRENGTH, LIGHT_STRENGTH, measure_ladders
+from benchmarks.accuracy_report.photos import CleanPhoto, ScoredPhoto, find_clean, load_picture
 from edge_runtime import Score
 from edge_runtime.contract import ViewSpec
 from edge_runtime.gate import load_policy
-from train.data.degradations import COMPOSITION_KINDS, KINDS, TECHNICAL_KINDS
+from train.data.degradations import COMPOSITION_KINDS, KINDS, TECHNICAL_KINDS, Degradation, apply
 from train.data.manifest import Photo
 
 
@@ -71,6 +71,30 @@ def test_the_culprit_is_right_only_for_the_fault_that_the_model_sees(found: dict
     assert kinds["overexposed"]["fell_most_right_share"] == 0.0, "but here it rises"
     assert kinds["defocus"]["lowest"] == {"sharpness": 0, "noise": 0, "exposure": 1, "color": 0, "composition": 0}
     assert kinds["defocus"]["lowest_right_share"] == 0.0
+
+
+def test_light_faults_are_counted_by_themselves(product_photo: Photo, build_score: Callable[..., Score]) -> None:
+    pixels = load_picture(product_photo)
+    light, usual = (
+        float(apply(pixels, Degradation("underexposed", strength, 1)).mean())
+        for strength in (LIGHT_STRENGTH, CULPRIT_STRENGTH)
+    )
+    assert usual < light - 5
+
+    class SeesOnlyTheWorst:
+        def score(self, photo: Any) -> Score:
+            is_dark = float(np.asarray(photo).mean()) < (light + usual) / 2
+            return build_score(50.0, noise=90.0, exposure=10.0 if is_dark else 95.0)
+
+    scorer: Any = SeesOnlyTheWorst()
+    clean = [CleanPhoto(ScoredPhoto(product_photo, {}, 0.0), has_product=True, is_well_framed=True)]
+    model = measure_ladders(clean, {"m": scorer}, photos_per_kind=5)["models"]["m"]
+    dark = model["kinds"]["underexposed"]
+    assert (dark["lowest_right_share"], dark["light_lowest_right_share"]) == (1.0, 0.0)
+    assert dark["light_culprits"] == 1
+    assert model["kinds"]["sensor_noise"]["light_lowest_right_share"] == 1.0, "noise is what it blames otherwise"
+    assert model["all"]["light_culprits"] == sum(kind["light_culprits"] for kind in model["kinds"].values())
+    assert 0.0 < model["all"]["light_lowest_right_share"] < 0.5
 
 
 def test_steps_that_nobody_sees_do_not_count(

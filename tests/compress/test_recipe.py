@@ -59,7 +59,16 @@ def test_every_method_is_accepted(tmp_path: Path, method: str) -> None:
         ("[contract]\ninterval_coverage = 90.0", "contract: interval_coverage is 90.0"),
         ("[contract]\nband_limits = [45.0, 55.0, 65.0]", "contract: band_limits: expected"),
         ("[contract]\nband_limits = [65.0, 45.0]", "contract: band_limits is"),
-        ("[contract.deductions]\ngrain = 0.1", "contract: deductions: grain = 0.1: it must be one of sharpness, noise"),
+        (
+            "[contract.deductions]\ngrain = 0.1",
+            "contract: deductions: 'grain' is no attribute: choose of sharpness, noise",
+        ),
+        (
+            "[contract]\ndetail_share = 0.8\ndetail_attributes = ['grain']",
+            "contract: detail_attributes: 'grain' is no attribute: choose of sharpness, noise",
+        ),
+        ("[contract]\ndetail_attributes = 'noise'", "contract: detail_attributes: expected tuple"),
+        ("[contract]\ndetail_attributes = ['noise']", "contract: detail_attributes needs a second view"),
         ("[contract.deductions]\nnoise = 40.0", "contract: deductions: noise = 40: .* from 0 to 1"),
     ],
 )

@@ -137,6 +137,20 @@ def test_a_second_look_comes_back_and_models_from_before_have_none(contract: Mod
             ModelContract.from_json(json.dumps({**record, "detail": wrong}))
 
 
+def test_attributes_of_both_looks_come_back_and_models_from_before_have_none(contract: ModelContract) -> None:
+    maps = contract.quality_calibration, contract.interval_half_width
+    named = replace(contract, detail=DetailSpec(0.8, *maps, ("sharpness", "noise")))
+    assert ModelContract.from_json(named.to_json()) == named
+    record = json.loads(replace(named, schema=3).to_json())
+    wrong_ones = (["grain"], "noise", {"noise": 1}, [["noise"]], [0.5], None)
+    for wrong in wrong_ones:
+        with pytest.raises(ModelError, match="malformed"):
+            ModelContract.from_json(json.dumps({**record, "detail": {**record["detail"], "attributes": wrong}}))
+    del record["detail"]["attributes"]
+    before = ModelContract.from_json(json.dumps(record)).detail
+    assert before is not None and before.attributes == ()
+
+
 def test_deductions_come_back_and_models_from_before_have_none(contract: ModelContract) -> None:
     deductions = {"noise": 0.5, "color": 0.03}
     assert ModelContract.from_json(replace(contract, deductions=deductions).to_json()).deductions == deductions

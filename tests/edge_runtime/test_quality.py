@@ -1,4 +1,4 @@
-"""Raw quality: the mean of the looks, less what faults take off."""
+"""What the looks say together: attributes, and raw quality, their mean less what faults take off."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.contract import ATTRIBUTE_NAMES
-from edge_runtime.quality import compute_raw_quality
+from edge_runtime.quality import compute_attributes, compute_raw_quality
 
 Look = dict[str, np.ndarray]
 
@@ -16,20 +16,37 @@ def build_look(quality: float, **attributes: float) -> Look:
     return {"quality": np.array([[quality]], np.float32), "attributes": np.array([values], np.float32)}
 
 
+def test_attributes_are_those_of_the_whole_but_for_those_of_both_looks() -> None:
+    looks = [
+        build_look(0.5, sharpness=1.0, noise=0.75, color=0.5),
+        build_look(0.5, sharpness=0.5, noise=0.25, color=0.0),
+    ]
+    assert dict(zip(ATTRIBUTE_NAMES, compute_attributes(looks), strict=True)) == {
+        **dict.fromkeys(ATTRIBUTE_NAMES, 1.0),
+        "noise": 0.75,
+        "color": 0.5,
+    }
+    of_both = compute_attributes(looks, ("sharpness", "noise"))
+    assert of_both.tolist() == [0.75, 0.5, 1.0, 0.5, 1.0]
+    assert compute_attributes(looks[:1], ("sharpness", "noise")).tolist() == [1.0, 0.75, 1.0, 0.5, 1.0]
+
+
 def test_without_deductions_it_is_the_mean_of_the_looks() -> None:
     looks = [build_look(0.5, noise=0.0), build_look(0.75)]
-    assert compute_raw_quality(looks, {}) == pytest.approx(0.625)
-    assert compute_raw_quality(looks[:1], {}) == pytest.approx(0.5)
+    assert compute_raw_quality(looks, compute_attributes(looks), {}) == pytest.approx(0.625)
+    assert compute_raw_quality(looks[:1], compute_attributes(looks), {}) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(("noise", "left"), [(1.0, 0.8), (0.5, 0.7), (0.0, 0.4), (1.02, 0.8)])
 def test_a_fault_takes_off_the_square_of_its_strength(noise: float, left: float) -> None:
     looks = [build_look(0.8, noise=noise, color=0.0)]
-    assert compute_raw_quality(looks, {"noise": 0.4}) == pytest.approx(left, abs=1e-6)
+    assert compute_raw_quality(looks, compute_attributes(looks), {"noise": 0.4}) == pytest.approx(left, abs=1e-6)
 
 
-def test_faults_add_up_and_the_look_at_the_whole_tells_them() -> None:
+def test_faults_add_up_and_the_attributes_tell_them() -> None:
     deductions = {"noise": 0.4, "sharpness": 0.2, "color": 0.0}
     looks = [build_look(0.3, noise=0.0, sharpness=0.0), build_look(0.1)]
-    assert compute_raw_quality(looks, deductions) == pytest.approx(0.2 - 0.6)
-    assert compute_raw_quality(looks[::-1], deductions) == pytest.approx(0.2)
+    assert compute_raw_quality(looks, compute_attributes(looks), deductions) == pytest.approx(0.2 - 0.6)
+    assert compute_raw_quality(looks, compute_attributes(looks[::-1]), deductions) == pytest.approx(0.2)
+    of_both = compute_attributes(looks, ("noise",))
+    assert compute_raw_quality(looks, of_both, deductions) == pytest.approx(0.2 - 0.2 - 0.1)

@@ -29,7 +29,7 @@ from edge_runtime.contract import DetailSpec, PiecewiseLinear, ViewSpec, pack_mo
 from edge_runtime.decode import TRANSPOSITIONS, decode
 from edge_runtime.interpreter import Interpreter
 from edge_runtime.models import DEFAULT_MODEL, find_model, list_models
-from edge_runtime.quality import compute_raw_quality
+from edge_runtime.quality import compute_attributes, compute_raw_quality
 from edge_runtime.result import ImageSize
 from edge_runtime.views import make_view
 
@@ -275,7 +275,8 @@ def test_interpreter_gives_named_float_outputs(scorer: PhotoScorer, photo: Image
         "style": (1, len(contract.style_labels)),
     }
     assert all(values.dtype == np.float32 for values in outputs.values())
-    points = contract.quality_calibration(compute_raw_quality([outputs], contract.deductions))
+    raw = compute_raw_quality([outputs], compute_attributes([outputs]), contract.deductions)
+    points = contract.quality_calibration(raw)
     with PhotoScorer.default(is_quick=True) as quick:
         assert quick.score(photo).quality == pytest.approx(min(max(points, 0.0), 100.0))
 
@@ -320,6 +321,34 @@ def test_a_photo_is_looked_at_twice_and_its_quality_is_the_mean(
     assert score.attributes == attributes
     with PhotoScorer.from_file(repacked(detail=DetailSpec(0.8, *maps)), is_quick=True) as quick:
         assert quick.score(photo).quality != score.quality
+
+
+def test_attributes_that_the_contract_names_are_the_mean_of_both_looks(
+    repacked: Callable[..., Path], photo: Image.Image
+) -> None:
+    maps = PiecewiseLinear((-1.0, 1.0), (0.0, 100.0)), PiecewiseLinear((0.0,), (7.0,))
+    pixels = np.asarray(photo.convert("RGB"))
+    grain = np.random.default_rng(0).normal(0, 25, pixels.shape)
+    noisy = Image.fromarray(np.clip(pixels + grain, 0, 255).astype(np.uint8))
+    width, height = noisy.size
+    middle = noisy.crop((width // 10, height // 10, width - width // 10, height - height // 10))
+    found = {}
+    for names in ((), ("sharpness", "noise")):
+        model = repacked(quality_calibration=maps[0], detail=DetailSpec(0.8, *maps, names), deductions={"noise": 0.4})
+        with PhotoScorer.from_file(model) as scorer:
+            found[names] = scorer.score(noisy)
+        with PhotoScorer.from_file(model, is_quick=True) as quick:
+            of_the_middle, of_the_whole = quick.score(middle).attributes, quick.score(noisy).attributes
+    whole, both = found[()].attributes, found["sharpness", "noise"].attributes
+    assert whole == of_the_whole, "one look, or both without names: the attributes are those of the whole"
+    assert abs(of_the_middle.noise - whole.noise) > 2, "the middle must matter for this test to tell anything"
+    for name in ("sharpness", "noise"):  # resized from a part, not from a copy of it: hence one point
+        wanted = (getattr(whole, name) + getattr(of_the_middle, name)) / 2
+        assert getattr(both, name) == pytest.approx(wanted, abs=1.0)
+    assert (both.exposure, both.color, both.composition) == (whole.exposure, whole.color, whole.composition)
+    faults = [1 - attributes.noise / 100 for attributes in (whole, both)]
+    lost = 50 * 0.4 * (faults[1] ** 2 - faults[0] ** 2)
+    assert found[()].quality - found["sharpness", "noise"].quality == pytest.approx(lost, abs=1e-6)
 
 
 def test_interpreter_refuses_another_view() -> None:
