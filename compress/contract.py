@@ -64,6 +64,7 @@ def build_contract(
         provenance=provenance,
         detail=detail,
         deductions=config.deductions,
+        attribute_stretch=config.attribute_stretch,
     )
 
 

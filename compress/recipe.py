@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-from edge_runtime.contract import check_attribute_names, check_deductions
+from edge_runtime.contract import check_attribute_names, check_deductions, check_stretch
 from edge_runtime.errors import UsageError
 from train.config_reader import LARGEST_SEED, check_ranges
 
@@ -73,8 +75,9 @@ class QuantizeConfig:
 class ContractConfig:
     """What the model file says of itself; bands in points, ``unknown_below`` a probability, ``detail_share`` the share
     of a photo's sides that a second view shows (0: none), ``detail_attributes`` the names of those that are the
-    mean of both views, ``deductions`` what the worst fault of an attribute takes off the raw quality, which ends at 1
-    (see :mod:`edge_runtime.quality`)."""
+    mean of both views, ``deductions`` what the worst fault of an attribute takes off the raw quality, which ends at 1,
+    and ``attribute_stretch`` how far the upper half of an attribute's scale is stretched (see
+    :mod:`edge_runtime.quality`)."""
 
     version: str = "0.1.0"
     interval_coverage: float = 0.9
@@ -83,10 +86,16 @@ class ContractConfig:
     detail_share: float = 0.0
     detail_attributes: tuple[str, ...] = ()
     deductions: dict[str, float] = field(default_factory=dict)
+    attribute_stretch: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_ranges(self, interval_coverage=(0.01, 0.99), unknown_below=(0, 1), detail_share=(0, 0.95))
-        for key, check in (("detail_attributes", check_attribute_names), ("deductions", check_deductions)):
+        checks: dict[str, Callable[[Any], None]] = {
+            "detail_attributes": check_attribute_names,
+            "deductions": check_deductions,
+            "attribute_stretch": check_stretch,
+        }
+        for key, check in checks.items():
             try:
                 check(getattr(self, key))
             except ValueError as error:

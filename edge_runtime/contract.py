@@ -13,7 +13,7 @@ import json
 import math
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,14 @@ __all__ = [
     "ViewSpec",
     "check_attribute_names",
     "check_deductions",
+    "check_stretch",
     "compute_decode_view",
     "pack_model",
     "unpack_model",
 ]
 
-SCHEMA_VERSION = 4  # from 2 on there may be ``detail``, from 3 on ``deductions``, from 4 on ``detail.attributes``
+# ``detail`` came with 2, ``deductions`` with 3, ``detail.attributes`` and ``attribute_stretch`` with 4.
+SCHEMA_VERSION = 4
 MEMBER_NAME = "photogate/contract.json"
 TFLITE_IDENTIFIER = b"TFL3"  # bytes 4-8 of every TFLite flatbuffer
 
@@ -115,6 +117,8 @@ class ModelContract:
         precision: "int8", "float32" ...
         detail: how photos are looked at a second time; None: they are not.
         deductions: by attribute, what the worst fault of its kind takes off the raw quality.
+        attribute_stretch: by attribute, how far the upper half of its scale is stretched; see
+            :func:`edge_runtime.quality.compute_attribute_points`.
         tflite_sha256: digest of the flatbuffer, which is the file without the appended archive.
     """
 
@@ -134,6 +138,7 @@ class ModelContract:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     detail: DetailSpec | None = None
     deductions: Mapping[str, float] = field(default_factory=dict)
+    attribute_stretch: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def decode_view(self) -> ViewSpec:
@@ -166,7 +171,8 @@ class ModelContract:
                     **data,
                     **_read_maps(data),
                     "detail": detail and _read_detail(detail),
-                    "deductions": _read_deductions(data.get("deductions", {})),
+                    "deductions": _read_by_attribute(data, "deductions", check_deductions),
+                    "attribute_stretch": _read_by_attribute(data, "attribute_stretch", check_stretch),
                     "view": ViewSpec(**data["view"]),
                     "band_limits": (float(low), float(high)),
                     "category_labels": tuple(data["category_labels"]),
@@ -204,6 +210,18 @@ def check_deductions(deductions: Mapping[str, float]) -> None:
     for name, most in deductions.items():
         if not 0 <= most <= 1:
             raise ValueError(f"{name} = {most:g}: it must be from 0 to 1")
+
+
+def check_stretch(stretch: Mapping[str, float]) -> None:
+    """Makes sure that ``stretch`` is of attributes, and from 0.1 to 10.
+
+    Raises:
+        ValueError: one is not.
+    """
+    check_attribute_names(stretch)
+    for name, factor in stretch.items():
+        if not 0.1 <= factor <= 10:
+            raise ValueError(f"{name} = {factor:g}: it must be from 0.1 to 10")
 
 
 def pack_model(flatbuffer: bytes, contract: ModelContract) -> bytes:
@@ -264,10 +282,12 @@ def _read_detail(data: Mapping[str, Any]) -> DetailSpec:
     return DetailSpec(float(data["share"]), **_read_maps(data), attributes=tuple(names))
 
 
-def _read_deductions(data: Mapping[str, Any]) -> dict[str, float]:
-    deductions = {name: float(value) for name, value in data.items()}
-    check_deductions(deductions)
-    return deductions
+def _read_by_attribute(
+    data: Mapping[str, Any], key: str, check: Callable[[Mapping[str, float]], None]
+) -> dict[str, float]:
+    values = {name: float(value) for name, value in data.get(key, {}).items()}
+    check(values)
+    return values
 
 
 def _with_digest(contract: ModelContract, digest: str) -> ModelContract:

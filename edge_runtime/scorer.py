@@ -20,7 +20,7 @@ from edge_runtime.errors import InputError, ModelError, UsageError
 from edge_runtime.frame import check_frame, make_frame_view
 from edge_runtime.interpreter import Interpreter
 from edge_runtime.models import DEFAULT_MODEL, find_model
-from edge_runtime.quality import compute_attributes, compute_raw_quality
+from edge_runtime.quality import compute_attribute_points, compute_attributes, compute_raw_quality
 from edge_runtime.result import Attributes, Band, ImageSize, Label, ModelInfo, Score, ScoreFailure, Timings
 from edge_runtime.views import make_detail_view, make_view
 
@@ -240,7 +240,7 @@ class PhotoScorer:
         half_width = maps.interval_half_width(quality)
         low_limit, high_limit = contract.band_limits
         band: Band = "low" if quality < low_limit else "high" if quality >= high_limit else "medium"
-        attributes = Attributes(*(min(max(100.0 * value, 0.0), 100.0) for value in seen.tolist()))
+        attributes = Attributes(*compute_attribute_points(seen, contract.attribute_stretch).tolist())
         category = self._choose_label(outputs["category"], contract.category_labels)
         style = self._choose_label(outputs["style"], contract.style_labels)
         started, decoded, prepared, inferred = moments

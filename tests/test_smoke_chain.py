@@ -189,6 +189,7 @@ def test_the_contract_is_this_chains(chain: Chain) -> None:
         assert (contract.view.width_px, contract.view.height_px) == (chain.view_size_px,) * 2
         assert contract.detail is not None and contract.detail.share == recipe["contract"]["detail_share"]
         assert list(contract.detail.attributes) == recipe["contract"]["detail_attributes"] != []
+        assert contract.attribute_stretch == recipe["contract"]["attribute_stretch"] != {}
         manifest_digest = hashlib.sha256(chain.manifest.read_bytes()).hexdigest()
         assert contract.provenance["manifests"] == {"manifest.csv": manifest_digest}
     digests = {contract.tflite_sha256 for contract in contracts.values()}

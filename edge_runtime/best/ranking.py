@@ -15,8 +15,8 @@ __all__ = ["LEAD_POINTS", "TIE_POINTS", "Comparison", "Lead", "RankedPhoto", "Ra
 # by up to 2.9 points in nine of ten. And of two shots of one scene that lie within 3 points, people prefer the one that
 # scores higher in only 58 %; within one point it is a coin's throw.
 TIE_POINTS = 3.0
-# The same for single attributes: nine of ten mirror images stay within 5 points in sharpness, 4 in colour, 8 in
-# exposure, 2 in noise and composition.
+# The same for single attributes: of 275 rated photos nine of ten mirror images stay within 6 points in exposure and
+# color, 4 in sharpness, 3 in composition, 2 in noise (photogate-large 0.3.3).
 LEAD_POINTS = 5.0
 FEWEST_FOR_MEDIAN = 3
 NAMED_TIES = 5

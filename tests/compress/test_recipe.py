@@ -69,6 +69,7 @@ def test_every_method_is_accepted(tmp_path: Path, method: str) -> None:
         ),
         ("[contract]\ndetail_attributes = 'noise'", "contract: detail_attributes: expected tuple"),
         ("[contract]\ndetail_attributes = ['noise']", "contract: detail_attributes needs a second view"),
+        ("[contract.attribute_stretch]\nnoise = 40.0", "contract: attribute_stretch: noise = 40: .* from 0.1 to 10"),
         ("[contract.deductions]\nnoise = 40.0", "contract: deductions: noise = 40: .* from 0 to 1"),
     ],
 )

@@ -151,6 +151,17 @@ def test_attributes_of_both_looks_come_back_and_models_from_before_have_none(con
     assert before is not None and before.attributes == ()
 
 
+def test_stretch_comes_back_and_models_from_before_have_none(contract: ModelContract) -> None:
+    stretch = {"noise": 4.0, "composition": 0.5}
+    assert ModelContract.from_json(replace(contract, attribute_stretch=stretch).to_json()).attribute_stretch == stretch
+    record = json.loads(replace(contract, schema=3).to_json())
+    del record["attribute_stretch"]
+    assert ModelContract.from_json(json.dumps(record)).attribute_stretch == {}
+    for wrong in ({"grain": 2.0}, {"noise": 0.0}, {"noise": 11.0}, {"noise": "much"}, [2.0], None):
+        with pytest.raises(ModelError, match="malformed"):
+            ModelContract.from_json(json.dumps({**record, "attribute_stretch": wrong}))
+
+
 def test_deductions_come_back_and_models_from_before_have_none(contract: ModelContract) -> None:
     deductions = {"noise": 0.5, "color": 0.03}
     assert ModelContract.from_json(replace(contract, deductions=deductions).to_json()).deductions == deductions

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.contract import ATTRIBUTE_NAMES
-from edge_runtime.quality import compute_attributes, compute_raw_quality
+from edge_runtime.quality import compute_attribute_points, compute_attributes, compute_raw_quality
 
 Look = dict[str, np.ndarray]
 
@@ -29,6 +29,22 @@ def test_attributes_are_those_of_the_whole_but_for_those_of_both_looks() -> None
     of_both = compute_attributes(looks, ("sharpness", "noise"))
     assert of_both.tolist() == [0.75, 0.5, 1.0, 0.5, 1.0]
     assert compute_attributes(looks[:1], ("sharpness", "noise")).tolist() == [1.0, 0.75, 1.0, 0.5, 1.0]
+
+
+def test_without_stretch_points_are_a_hundred_times_the_attribute() -> None:
+    assert compute_attribute_points(np.array([0.0, 0.25, 0.5, 0.9, 1.0]), {}) == pytest.approx([0, 25, 50, 90, 100])
+    assert compute_attribute_points(np.array([-0.01, 1.02, 0.5, 0.5, 0.5]), {}).tolist() == [0, 100, 50, 50, 50]
+
+
+def test_the_upper_half_is_stretched_by_the_odds() -> None:
+    scale = np.linspace(0, 1, 101)
+    noise = np.array([compute_attribute_points(np.full(5, value), {"noise": 4.0})[1] for value in scale])
+    assert noise[:51] == pytest.approx(100 * scale[:51]), "limits of policies lie here"
+    assert noise[-1] == 100.0
+    assert np.all(np.diff(noise) > 0)
+    assert noise[90] == pytest.approx(75.0)  # u = .8: odds of 4, a quarter of them 1, so u = .5
+    found = compute_attribute_points(np.full(5, 0.9), {"noise": 4.0, "composition": 0.25})
+    assert found == pytest.approx([90.0, 75.0, 90.0, 90.0, 50 + 50 * 16 / 17])
 
 
 def test_without_deductions_it_is_the_mean_of_the_looks() -> None:

@@ -289,7 +289,7 @@ def test_faults_that_the_model_sees_take_off_points(repacked: Callable[..., Path
     found = {}
     for most in (0.0, 0.4):
         with PhotoScorer.from_file(
-            repacked(quality_calibration=line, detail=None, deductions={"noise": most})
+            repacked(quality_calibration=line, detail=None, deductions={"noise": most}, attribute_stretch={})
         ) as scorer:
             found[most] = scorer.score(noisy)
     fault = 1 - found[0.4].attributes.noise / 100
@@ -334,7 +334,8 @@ def test_attributes_that_the_contract_names_are_the_mean_of_both_looks(
     middle = noisy.crop((width // 10, height // 10, width - width // 10, height - height // 10))
     found = {}
     for names in ((), ("sharpness", "noise")):
-        model = repacked(quality_calibration=maps[0], detail=DetailSpec(0.8, *maps, names), deductions={"noise": 0.4})
+        detail = DetailSpec(0.8, *maps, names)
+        model = repacked(quality_calibration=maps[0], detail=detail, deductions={"noise": 0.4}, attribute_stretch={})
         with PhotoScorer.from_file(model) as scorer:
             found[names] = scorer.score(noisy)
         with PhotoScorer.from_file(model, is_quick=True) as quick:
@@ -349,6 +350,21 @@ def test_attributes_that_the_contract_names_are_the_mean_of_both_looks(
     faults = [1 - attributes.noise / 100 for attributes in (whole, both)]
     lost = 50 * 0.4 * (faults[1] ** 2 - faults[0] ** 2)
     assert found[()].quality - found["sharpness", "noise"].quality == pytest.approx(lost, abs=1e-6)
+
+
+def test_stretching_attributes_changes_their_points_and_no_quality(
+    repacked: Callable[..., Path], photo: Image.Image
+) -> None:
+    found = {}
+    for factor in (1.0, 4.0):
+        with PhotoScorer.from_file(repacked(attribute_stretch={"composition": factor})) as scorer:
+            found[factor] = scorer.score(photo)
+    plain, stretched = found[1.0], found[4.0]
+    assert stretched.quality == plain.quality
+    upper = plain.attributes.composition / 50 - 1
+    assert 0.05 < upper < 0.95, "it must lie in the upper half for this test to tell anything"
+    assert stretched.attributes.composition == pytest.approx(50 + 50 * upper / (upper + 4 * (1 - upper)))
+    assert stretched.attributes.color == plain.attributes.color
 
 
 def test_interpreter_refuses_another_view() -> None:

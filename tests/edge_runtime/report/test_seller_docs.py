@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from edge_runtime.best import rank
 from edge_runtime.cli import gate as cli_gate
 from edge_runtime.cli import main as cli_main
 from edge_runtime.contract import ATTRIBUTE_NAMES, unpack_model
+from edge_runtime.decode import decode_photo
 from edge_runtime.enhance import enhance
 from edge_runtime.explain import explain
 from edge_runtime.feedback import FeedbackStore, recalibrate
@@ -27,6 +28,7 @@ from edge_runtime.gate.policy import AttributeLimit
 from edge_runtime.gate.reasons import REASON_CODES
 from edge_runtime.interpreter import Interpreter
 from edge_runtime.models import find_model
+from edge_runtime.views import make_detail_view, make_view
 
 GATE_FOLDER = Path(gate.__file__).parent
 
@@ -147,12 +149,44 @@ def test_the_models_are_what_the_page_says(page: str, name: str) -> None:
     assert interpreter.output_sizes["quality"] == 1 and interpreter.output_sizes["attributes"] == 5
     fields = set(
         re.findall(
-            r"`(quality_calibration|interval_half_width|band_limits|unknown_below|tflite_sha256|deductions)\b", page
+            r"`(quality_calibration|interval_half_width|band_limits|unknown_below|tflite_sha256|deductions"
+            r"|attribute_stretch)\b",
+            page,
         )
     )
-    assert len(fields) == 6
+    assert len(fields) == 7
     assert all(hasattr(contract, name) for name in fields)
     assert contract.view.fit == "squash" and contract.view.color == "rgb"
+
+
+@pytest.mark.parametrize("name", ["photogate-large", "photogate-small"])
+@pytest.mark.parametrize(("photo", "looks"), [("coffee-noisy.jpg", 1), ("mug-off-frame.jpg", 2)])
+def test_the_steps_of_the_page_lead_to_the_score(name: str, photo: str, looks: int, examples_dir: Path) -> None:
+    flatbuffer, contract = unpack_model(find_model(name))
+    detail = contract.detail
+    assert detail is not None and set(detail.attributes) == {"sharpness", "noise"}
+    decoded = decode_photo(examples_dir / photo, contract.decode_view)
+    views = [make_view(decoded.image, contract.view, decoded.box)]
+    middle = make_detail_view(decoded.image, contract.view, detail.share, decoded.box)
+    views += [middle] if middle is not None else []
+    assert len(views) == looks
+    interpreter = Interpreter(flatbuffer)
+    outputs = [interpreter.invoke(view) for view in views]
+    quality = sum(output["quality"].item() for output in outputs) / looks
+    points = {}
+    for index, attribute in enumerate(ATTRIBUTE_NAMES):
+        seen = [float(output["attributes"][0, index]) for output in outputs]
+        value = sum(seen) / looks if attribute in detail.attributes else seen[0]
+        quality -= contract.deductions.get(attribute, 0.0) * (1 - value) ** 2
+        if value > 0.5 and attribute in contract.attribute_stretch:
+            factor, u = contract.attribute_stretch[attribute], 2 * value - 1
+            value = 0.5 + 0.5 * u / (u + factor * (1 - u))
+        points[attribute] = 100 * value
+    maps = detail if looks == 2 else contract
+    with PhotoScorer.from_file(find_model(name)) as scorer:
+        score = scorer.score(examples_dir / photo)
+    assert score.quality == pytest.approx(maps.quality_calibration(quality), abs=1e-3)
+    assert asdict(score.attributes) == pytest.approx(points, abs=1e-3)
 
 
 def _read_outputs(page: str) -> Iterator[list[str]]:
