@@ -123,6 +123,7 @@ def test_refused_connection(unused_port: int) -> None:
         url = f"{scheme}://ann:s3cret@127.0.0.1:{unused_port}/video"
         with pytest.raises(SourceError, match="refused") as caught:
             open_source(url)
+        assert type(caught.value) is SourceError, "no name that docs/seller-apps.md does not know"
         assert str(unused_port) in str(caught.value)
         assert "s3cret" not in str(caught.value)
 
