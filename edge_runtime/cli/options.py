@@ -18,6 +18,7 @@ __all__ = [
     "add_jobs_option",
     "add_language_option",
     "add_photo_options",
+    "add_recursive_option",
     "add_rule_options",
     "add_threads_option",
     "load_detectors",
@@ -39,6 +40,11 @@ def add_photo_options(parser: argparse.ArgumentParser, *, has_format: bool = Tru
     parser.add_argument("--policy", type=Path, metavar="P", help="a TOML file of limits (default: the built-in policy)")
     if has_format:
         add_format_option(parser)
+    add_recursive_option(parser)
+
+
+def add_recursive_option(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--recursive``, which ``expand_paths`` tells of where a folder has no photos."""
     parser.add_argument("--recursive", action="store_true", help="look into folders inside folders, too")
 
 
