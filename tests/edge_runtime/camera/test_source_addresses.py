@@ -21,6 +21,7 @@ from edge_runtime.errors import SourceError
         ("0", "camera", "camera 0"),
         ("07", "camera", "camera 7"),
         ("-", "stdin", "standard input"),
+        ("/dev/stdin", "stdin", "standard input"),
         ("/dev/video0", "path", "/dev/video0"),
         ("clip.mp4", "path", "clip.mp4"),
         ("a:b.mp4", "path", "a:b.mp4"),
