@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from edge_runtime.camera.frames import Frame
 from edge_runtime.camera.scoring import FrameResult
 from edge_runtime.camera.sources import Interruption
-from edge_runtime.camera.viewfinder import Viewfinder, get_judged_quality
+from edge_runtime.camera.viewfinder import Viewfinder
 from edge_runtime.cli.watch_best import BestShotFile
 from edge_runtime.cli.watch_lines import LineWriter
 from edge_runtime.cli.watch_streams import WatchedSource
 from edge_runtime.cli.watch_tally import Tally, merge_tallies, sum_counts
 from edge_runtime.errors import SourceError, UsageError
-from edge_runtime.gate.policy import Policy, evaluate
+from edge_runtime.gate.policy import Policy, evaluate, get_judged_quality
 
 if TYPE_CHECKING:  # for it need not be loaded where nothing is monitored
     from edge_runtime.camera.monitor import Event, Monitor
