@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from edge_runtime import PhotoScorer, errors, gate
@@ -27,6 +29,7 @@ from edge_runtime.gate.policy import AttributeLimit
 from edge_runtime.gate.reasons import REASON_CODES
 from edge_runtime.interpreter import Interpreter
 from edge_runtime.models import find_model
+from edge_runtime.views import make_view
 
 GATE_FOLDER = Path(gate.__file__).parent
 
@@ -153,6 +156,24 @@ def test_the_models_are_what_the_page_says(page: str, name: str) -> None:
     assert len(fields) == 6
     assert all(hasattr(contract, name) for name in fields)
     assert contract.view.fit == "squash" and contract.view.color == "rgb"
+
+
+def test_the_input_is_made_as_the_page_says(page: str, examples_dir: Path) -> None:
+    assert "weights sinc(x) (0.54 + 0.46 cos(pi x))" in page
+    spec = unpack_model(find_model("photogate-large"))[1].view
+    with Image.open(examples_dir / "coffee-good.jpg") as image:
+        photo = np.asarray(image.convert("RGB"))
+
+    def weigh(size: int, wanted: int) -> NDArray[np.float64]:
+        scale = size / wanted
+        x = ((np.arange(size) + 0.5) - (np.arange(wanted)[:, np.newaxis] + 0.5) * scale) / scale
+        weights = np.where(np.abs(x) < 1, np.sinc(x) * (0.54 + 0.46 * np.cos(np.pi * x)), 0.0)
+        normed: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
+        return normed
+
+    rows, columns = weigh(photo.shape[0], spec.height_px), weigh(photo.shape[1], spec.width_px)
+    expected = np.einsum("yh,hwc,xw->yxc", rows, photo.astype(float), columns, optimize=True)
+    assert np.abs(make_view(photo, spec) - expected.clip(0, 255)).max() <= 1.5
 
 
 def _read_outputs(page: str) -> Iterator[list[str]]:
