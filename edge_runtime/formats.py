@@ -29,7 +29,7 @@ __all__ = [
 
 PHOTO_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".tif", ".tiff", ".bmp"}
-    | {".avif", ".heic", ".heif", ".jp2", ".ppm", ".pgm"}
+    | {".avif", ".heic", ".heif", ".hif", ".mpo", ".jp2", ".ppm", ".pgm"}
 )
 HEAD_BYTES = 256  # of a file tell its format: 16 would do, but for AVIF, which may name itself after sixty brands
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")

@@ -72,7 +72,10 @@ def check_distinct(outputs: Mapping[str, Path], doing: str) -> None:
         owner = owners.setdefault(name, photo)
         if _resolve(owner) != _resolve(photo):
             where = "" if outputs[owner] == output else ", on a disk that takes capitals and small letters for the same"
-            raise UsageError(f"{owner} and {photo} would both be {doing} {output}{where}; take them one after another")
+            raise UsageError(
+                f"{owner} and {photo} would both be {doing} {output}{where}; pass them one at a time, each with an "
+                "output of its own"
+            )
 
 
 def _resolve(path: str | os.PathLike[str]) -> str:

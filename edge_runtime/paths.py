@@ -10,7 +10,10 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["exists", "exists_as_file", "exists_as_folder"]
+__all__ = ["STANDARD_INPUT", "exists", "exists_as_file", "exists_as_folder"]
+
+STANDARD_INPUT = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
+"""What people write for it."""
 
 
 def exists(path: str | os.PathLike[str]) -> bool:

@@ -29,6 +29,8 @@ def open_photo_file(photo: str | os.PathLike[str]) -> IO[bytes]:
     except FileNotFoundError as error:
         if Path(name).is_symlink():
             raise InputError(f"{name}: broken link, its target is missing; restore the target or the path") from error
+        if "://" in name:
+            raise InputError(f"{name}: an address; photos are not fetched: download it and pass the file") from error
         raise InputError(f"{name}: no such file; check the path") from error
     except PermissionError as error:
         raise InputError(f"{name}: no permission to read the file; change its permissions or owner") from error

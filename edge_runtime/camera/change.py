@@ -44,7 +44,7 @@ class Samples(NamedTuple):
 
 
 def sample_frame(frame: Frame) -> Samples:
-    """Pixels of ``frame`` on a regular grid; takes the same few microseconds for a frame of any size."""
+    """Pixels of ``frame`` on a regular grid; takes microseconds, however large the frame is."""
     if frame.pixel_format in ("gray", "nv12", "nv21", "i420", "yuyv"):
         is_gray = frame.pixel_format == "gray"
         planes = [frame.pixels] if is_gray else list(split_planes(frame))
@@ -53,12 +53,12 @@ def sample_frame(frame: Frame) -> Samples:
     values = np.empty((len(planes), ROWS, COLUMNS), np.float32)
     for plane, kept in zip(planes, values, strict=True):
         height, width = plane.shape
-        if height >= ROWS and width >= COLUMNS:
+        if height % ROWS == width % COLUMNS == 0:  # of most cameras; several times as fast
             row_step, column_step = height // ROWS, width // COLUMNS
-            grid = plane[row_step // 2 :: row_step, column_step // 2 :: column_step]
-            kept[...] = grid[:ROWS, :COLUMNS]
-        else:  # fewer pixels than points: some count twice
-            kept[...] = plane[np.arange(ROWS)[:, np.newaxis] * height // ROWS, np.arange(COLUMNS) * width // COLUMNS]
+            kept[...] = plane[row_step // 2 :: row_step, column_step // 2 :: column_step]
+        else:  # the same over the whole frame; of fewer pixels than points some count twice
+            rows, columns = (2 * np.arange(ROWS) + 1) * height, (2 * np.arange(COLUMNS) + 1) * width
+            kept[...] = plane[rows[:, np.newaxis] // (2 * ROWS), columns // (2 * COLUMNS)]
     return Samples((frame.pixel_format, frame.pixels.shape, frame.rotation), values)
 
 

@@ -23,7 +23,7 @@ from edge_runtime.contract import ViewSpec
 from edge_runtime.gate.policy import Policy, evaluate, get_judged_quality
 from edge_runtime.result import Verdict
 
-__all__ = ["Screen", "Viewfinder", "choose_advice", "get_judged_quality", "make_preview"]
+__all__ = ["Screen", "Viewfinder", "choose_advice", "make_preview"]
 
 LARGEST_PX = (960, 720)
 

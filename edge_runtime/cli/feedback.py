@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.cli.inputs import PhotoPaths, expand_paths
+from edge_runtime.cli.options import add_recursive_option
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import Column, build_writer
 from edge_runtime.cli.work import work_through
@@ -72,6 +73,7 @@ def add_command(commands: Any) -> None:
         "--group", default="", metavar="NAME", help="what belongs together, for example a listing's number"
     )
     add.add_argument("--keep-photo", action="store_true", help="copy the photo into a folder beside the store")
+    add_recursive_option(add)
     add.add_argument("--format", choices=FORMATS, default="table", help="output (default: %(default)s)")
     listing = _add_word(words, "list", "all corrections, the oldest first", run_list)
     listing.add_argument("--format", choices=FORMATS, default="table", help="output (default: %(default)s)")
@@ -124,7 +126,7 @@ def run_add(options: argparse.Namespace) -> int:
     Raises:
         ModelError, RuntimeUnavailableError, UsageError: nothing can be stored at all.
     """
-    inputs = list(expand_paths(options.paths, is_recursive=False))
+    inputs = list(expand_paths(options.paths, is_recursive=options.recursive))
     names = [entry.path if isinstance(entry, ScoreFailure) else str(Path(entry).absolute()) for entry in inputs]
     failed = 0
     with quiet_native_log():

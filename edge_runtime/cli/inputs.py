@@ -11,12 +11,10 @@ from typing import Any
 
 from edge_runtime.errors import InputError
 from edge_runtime.formats import PHOTO_SUFFIXES, is_photo
-from edge_runtime.paths import exists, exists_as_folder
+from edge_runtime.paths import STANDARD_INPUT, exists, exists_as_folder
 from edge_runtime.result import ScoreFailure
 
 __all__ = ["PhotoPaths", "expand_paths", "expand_patterns"]
-
-STANDARD_INPUT = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 
 
 class PhotoPaths(argparse.Action):

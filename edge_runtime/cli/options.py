@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_runtime.cli.inputs import PhotoPaths
+from edge_runtime.errors import UsageError
 from edge_runtime.gate import list_packs
 from edge_runtime.gate.catalogue import LANGUAGES
 from edge_runtime.gate.overlay import OverlayDetector
@@ -18,6 +19,7 @@ __all__ = [
     "add_jobs_option",
     "add_language_option",
     "add_photo_options",
+    "add_recursive_option",
     "add_rule_options",
     "add_threads_option",
     "load_detectors",
@@ -39,6 +41,11 @@ def add_photo_options(parser: argparse.ArgumentParser, *, has_format: bool = Tru
     parser.add_argument("--policy", type=Path, metavar="P", help="a TOML file of limits (default: the built-in policy)")
     if has_format:
         add_format_option(parser)
+    add_recursive_option(parser)
+
+
+def add_recursive_option(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--recursive``, which ``expand_paths`` tells of where a folder has no photos."""
     parser.add_argument("--recursive", action="store_true", help="look into folders inside folders, too")
 
 
@@ -102,8 +109,14 @@ def load_detectors(options: argparse.Namespace) -> dict[str, OverlayDetector]:
 
 
 def writes_to_folder(options: argparse.Namespace) -> bool:
-    """Whether ``--output`` names a folder: one photo goes to a file, unless OUT is a folder or written like one."""
+    """Whether ``--output`` names a folder: one photo goes to a file, unless OUT is a folder or written like one.
+
+    Raises:
+        UsageError: it is empty, as a variable is that nobody has set; it would be the working folder.
+    """
     out = str(options.output)
+    if not out:
+        raise UsageError("--output is empty; pass a file or a folder")
     if len(options.paths) > 1 or exists_as_folder(options.paths[0]):
         return True
     return exists_as_folder(out) or out.endswith(("/", "\\"))

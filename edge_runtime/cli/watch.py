@@ -74,8 +74,7 @@ def run_watch(options: argparse.Namespace) -> int:
         window_ms = max(10, round(1e3 * options.best_seconds))
         originals = find_originals(named[0][1])
         best = BestShotFile(options.best_shot, window_ms, originals=originals, force=options.force)
-    if options.relearn and options.monitor is None:
-        raise UsageError("--relearn is for --monitor, and there is none; add --monitor FILE.toml or leave it out")
+    _check_monitor_options(options)
     with quiet_native_log():
         scorer = PhotoScorer.from_file(find_model(options.model), options.threads)
     with scorer, ExitStack() as stack:
@@ -96,6 +95,23 @@ def run_watch(options: argparse.Namespace) -> int:
         print(describe_summary(summary), file=sys.stderr)
     watch.check_best()
     return watch.choose_exit_code()
+
+
+def _check_monitor_options(options: argparse.Namespace) -> None:
+    """Before anything is opened, a window among others.
+
+    Raises:
+        UsageError: two options contradict each other.
+    """
+    if options.monitor is None:
+        if options.relearn:
+            raise UsageError("--relearn is for --monitor, and there is none; add --monitor FILE.toml or leave it out")
+        return
+    for option in ("view", "best_shot"):
+        if getattr(options, option):
+            raise UsageError(
+                f"--{option.replace('_', '-')} shows scores, and --monitor events; leave one of the two out"
+            )
 
 
 @contextmanager
@@ -122,11 +138,6 @@ def _open_viewfinder(policy: Policy, language: str) -> Iterator[Viewfinder]:
 def _open_monitor(options: argparse.Namespace, named: list[tuple[str | None, str]], scorer: PhotoScorer) -> Monitor:
     from edge_runtime.camera.monitor import Monitor, load_monitor_config
 
-    for option in ("view", "best_shot"):
-        if getattr(options, option):
-            raise UsageError(
-                f"--{option.replace('_', '-')} shows scores, and --monitor events; leave one of the two out"
-            )
     config = load_monitor_config(options.monitor)
     for name, text in named:
         config.find_regions(name or parse_source(text).name)  # now, and not when its first frame comes

@@ -161,8 +161,10 @@ def format_result(name: str, result: FrameResult, verdict: Verdict | None, dropp
 def describe_summary(summary: Mapping[str, Any]) -> str:
     """The summary on one line."""
     parts = [f"{summary['duration_s']:.1f} s"]
-    parts += [f"{summary[key]} {key}" for key in ("scored", "unchanged", "failed", "dropped", "corrupt")]
-    parts += [f"{summary[key]} {key}" for key in ("interruptions", "reconnects", "events") if summary.get(key)]
+    # A monitor scores regions, now and then, and no frames.
+    counted = ("frames", "events") if "monitor" in summary else ("scored", "unchanged", "failed", "dropped")
+    parts += [f"{summary[key]} {key}" for key in (*counted, "corrupt")]
+    parts += [f"{summary[key]} {key}" for key in ("interruptions", "reconnects") if summary[key]]
     latency = summary["latency_ms"]
     if latency["p50"] is not None:
         parts.append(f"latency p50 {latency['p50']:.1f} ms, p95 {latency['p95']:.1f} ms")

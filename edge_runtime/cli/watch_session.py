@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from edge_runtime.camera.frames import Frame
 from edge_runtime.camera.scoring import FrameResult
 from edge_runtime.camera.sources import Interruption
-from edge_runtime.camera.viewfinder import Viewfinder, get_judged_quality
+from edge_runtime.camera.viewfinder import Viewfinder
 from edge_runtime.cli.watch_best import BestShotFile
 from edge_runtime.cli.watch_lines import LineWriter
 from edge_runtime.cli.watch_streams import WatchedSource
 from edge_runtime.cli.watch_tally import Tally, merge_tallies, sum_counts
-from edge_runtime.errors import UsageError
-from edge_runtime.gate.policy import Policy, evaluate
+from edge_runtime.errors import SourceError, UsageError
+from edge_runtime.gate.policy import Policy, evaluate, get_judged_quality
 
 if TYPE_CHECKING:  # for it need not be loaded where nothing is monitored
     from edge_runtime.camera.monitor import Event, Monitor
@@ -63,6 +63,7 @@ class Watch:
         self._cut: list[WatchedSource] = []
         self._failure: Exception | None = None  # of ours, not of a source's: of the output, for example
         self._is_interrupted = False
+        self._is_closing = False
         self._best_shot: dict[str, Any] | None = None
         self._best_error: UsageError | None = None
         self._lock = threading.Lock()
@@ -102,6 +103,8 @@ class Watch:
     def take_end(self, name: str, error: Exception | None) -> None:
         """See Listener."""
         with self._lock:
+            if error is None and not self._is_closing:
+                error = self._find_fault(name)
             self._ends[name] = error
             if error is not None and self._failure is None:
                 self._keep_failure(lambda: self._lines.write_error(name, error))
@@ -169,12 +172,8 @@ class Watch:
         """See the command's help."""
         if self._is_interrupted and any(not source.is_endless for source in self._cut):
             return EXIT_INTERRUPTED
-        cut = {source.name for source in self._cut}
         is_failed = any(
-            self._ends.get(source.name) is not None
-            or self._tallies[source.name].failed
-            or (source.name in self._ends and source.name not in cut and not source.source.counts.frames)
-            for source in self._sources
+            self._ends.get(source.name) is not None or self._tallies[source.name].failed for source in self._sources
         )
         return EXIT_FAILED if is_failed else EXIT_FINE
 
@@ -185,6 +184,14 @@ class Watch:
         except Exception as error:
             self._failure = error
             self._wake.set()
+
+    def _find_fault(self, name: str) -> SourceError | None:
+        """What is wrong with a source that has ended by itself: there was nothing to see."""
+        counts = next(source.source.counts for source in self._sources if source.name == name)
+        if counts.frames:
+            return None
+        damaged = f" ({counts.corrupt} damaged)" if counts.corrupt else ""
+        return SourceError(f"{name}: ended without a picture that can be read{damaged}; check where it comes from")
 
     def _describe_source(self, source: WatchedSource) -> dict[str, Any]:
         entry = {"source": source.name, **self._tallies[source.name].to_dict(source.source.counts)}
@@ -222,6 +229,8 @@ class Watch:
 
     def _close(self) -> None:
         """All at once: a camera that does not answer may take seconds."""
+        with self._lock:
+            self._is_closing = True
         closers = [threading.Thread(target=source.close, daemon=True) for source in self._sources]
         for closer in closers:
             closer.start()

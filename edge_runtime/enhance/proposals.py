@@ -22,14 +22,14 @@ from edge_runtime.result import Attributes, Reason
 __all__ = ["find_sharpness_limit", "propose_operations"]
 
 PROPOSE_BELOW = 85.0  # points of an attribute: above there is nothing to mend
-SHARPEN_BELOW = 80.0  # points: a photo from here on is sharp
+SHARPEN_BELOW = 70.0  # points: a photo from here on is sharp
 USUAL_SHARPNESS_LIMIT = 50.0  # points, where the policy sets none
 DARK_BRIGHT = 205.0  # level: a picture of which 95 % lies under this is dark
 SHADED_SHARE = 0.3  # of the brightest level: with the median below, half of the picture lies in the shade
 LIGHT_BACKDROP = 150.0  # level: a plain backdrop from here on was meant to be white
 PALE_MEDIAN = 190.0  # levels: above this it is pale, unless a white backdrop explains it
 FLAT_RANGE = 190.0  # levels between the 1st and the 99th percentile
-CLAHE_BELOW = 70.0  # points of exposure
+CLAHE_BELOW = 62.0  # points of exposure
 FLAT_PEAK = 243.0  # level
 NOISY_LEVELS = 3.0  # texture alone gives as much on a tenth of clean photos; denoising must then prove itself
 LEAST_STOPS = 0.15

@@ -28,7 +28,7 @@ MIN_AIM_STEP = 1.0  # points by which it must improve the attribute that it is t
 CAST_CREDIT = 6.0  # points in the order of candidates for taking a plain cast away whole,
 MAX_CAST_COST = 2.0  # which may cost so many: few of the photos that people rated had one, so the score hardly sees it
 MAX_NEWLY_CLIPPED = 0.03  # share of the pixels that may reach the top of a channel, or pure black, and had not
-MAX_ATTRIBUTE_LOSS = 8.0  # points: nothing is bought by spoiling something else
+MAX_ATTRIBUTE_LOSS = 12.0  # points: nothing is bought by spoiling something else
 KEPT_PICTURES = 24  # of up to a megapixel: results of the first steps, which many chains share
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from pathlib import Path
 
 from edge_runtime.errors import InputError, UsageError
 from edge_runtime.feedback.correction import Correction
 from edge_runtime.formats import HEAD_BYTES, PhotoFormat, sniff_format
+from edge_runtime.output_file import write_output
 from edge_runtime.photo_file import open_photo_file
 
 __all__ = ["compute_sha256", "drop_photo", "find_photo", "keep_photo"]
@@ -45,22 +45,10 @@ def keep_photo(data: bytes, sha256: str, folder: Path) -> str:
     target = folder / name
     if compute_sha256(target) == sha256:
         return name
-    partial = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with partial.open("wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"{target}: cannot keep the photo: {error.strerror or error}; free space or change the permissions, or add "
-            "the correction without --keep-photo"
-        ) from error
+        write_output(target, data, force=True, makes_folder=True)
+    except UsageError as error:
+        raise UsageError(f"{error}, or add the correction without --keep-photo") from error
     return name
 
 

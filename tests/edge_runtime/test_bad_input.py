@@ -114,6 +114,12 @@ def test_missing_file(tmp_path: Path) -> None:
         decode_photo(tmp_path / "nowhere.jpg")
 
 
+@pytest.mark.parametrize("address", ["https://example.org/a.jpg", "file:///tmp/a.jpg"])
+def test_photos_are_not_fetched(address: str) -> None:
+    with pytest.raises(InputError, match="download it and pass the file"):
+        decode_photo(address)
+
+
 def test_broken_link(tmp_path: Path) -> None:
     link = tmp_path / "link.jpg"
     link.symlink_to(tmp_path / "gone.jpg")

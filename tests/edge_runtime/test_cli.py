@@ -199,6 +199,12 @@ def test_folders_may_be_deeper_than_calls(tmp_path: Path) -> None:
         sys.setrecursionlimit(limit)
 
 
+@pytest.mark.parametrize("name", ["a.HIF", "b.MPO"])
+def test_names_that_cameras_give_to_photos_are_known(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    assert list(expand_paths([str(tmp_path)], is_recursive=False)) == [str(tmp_path / name)]
+
+
 @pytest.mark.parametrize(
     ("arguments", "usage"),
     [

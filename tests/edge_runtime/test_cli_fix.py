@@ -138,6 +138,8 @@ def test_outputs_are_protected(run_command: Run, folder: Path, tmp_path: Path) -
         (["fix"], "PATH"),
         (["fix", "x.jpg"], "where to?"),
         (["fix", "x.jpg", "-o", "y.gif"], "cannot write .gif"),
+        (["fix", "x.jpg", "-o", ""], "--output is empty"),
+        (["fix", "x.jpg", "y.jpg", "-o", ""], "--output is empty"),
         (["fix", "x.jpg", "--dry-run", "--only", "sharpn"], "did you mean 'sharpen'"),
         (["fix", "x.jpg", "--dry-run", "--min-gain", "much"], "invalid float"),
         (["fix", "x.jpg", "y.jpg", "-o", "z.txt"], "is a file"),

@@ -17,7 +17,6 @@ from edge_runtime.camera.monitor.hysteresis import Hysteresis
 from edge_runtime.camera.monitor.kinds import CAMERA_KINDS, EventKind
 from edge_runtime.camera.monitor.measurement import MEASURED_VIEW, Measurement, measure
 from edge_runtime.camera.monitor.region import RegionMonitor, Step
-from edge_runtime.camera.monitor.regions import RegionConfig
 from edge_runtime.camera.monitor.state import read_count
 from edge_runtime.camera.monitor.totals import CameraTotals
 from edge_runtime.camera.scoring import FrameScorer
@@ -38,10 +37,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CameraStep:
-    """What has opened or closed, where: ``region`` is None for what concerns the camera as a whole."""
+    """What has opened or closed, and where.
 
-    region: RegionMonitor | None
+    Attributes:
+        region: its name; "" for what concerns the camera as a whole.
+        step: of the region, or of the camera.
+        quality: smoothed, of the region, 0-100; None if unknown.
+        box: of the region in the frame that decided; None: all of it.
+    """
+
+    region: str
     step: Step
+    quality: float | None = None
+    box: Box | None = None
 
 
 class CameraMonitor:
@@ -69,7 +77,6 @@ class CameraMonitor:
         self._clock = StreamClock()
         self._detector = ChangeDetector()
         self._size: tuple[int, int] | None = None  # that the boxes are meant for
-        self._scale = (1.0, 1.0)
         self._samples: Samples | None = None
         self._is_connected = True
         self._due_ms: int | None = None
@@ -126,10 +133,6 @@ class CameraMonitor:
         for region in self.regions:
             region.rest(now_ms)
 
-    def find_box(self, region: RegionMonitor) -> Box | None:
-        """A region's box in the newest frame."""
-        return region.find_box(self._scale)
-
     def to_dict(self) -> dict[str, Any]:
         """What must outlive a restart."""
         if self.now_ms is None and self._kept is not None:
@@ -180,18 +183,17 @@ class CameraMonitor:
     def _end_orphans(self, kept: dict[str, Any], now_ms: int) -> Iterator[CameraStep]:
         """Closes events of what is not watched any more as it was, for nothing else ever would."""
         watched = {region.config.name: region for region in self.regions if region.has_box_of(kept["regions"])}
-        places: list[tuple[RegionMonitor | None, dict[EventKind, Any], Container[str]]]
-        places = [(None, kept["open"], self.states)]
+        places: list[tuple[str, dict[EventKind, Any], Container[str]]]
+        places = [("", kept["open"], self.states)]
         for name, entry in kept["regions"].items():
             region = watched.get(name)
-            taken_up = () if region is None else region.states
-            places.append((region or RegionMonitor(RegionConfig(name), self._config), entry["open"], taken_up))
+            places.append((name, entry["open"], () if region is None else region.states))
         for place, events, states in places:
             for kind in (kind for kind in events if kind not in states):
                 state = Hysteresis(self._config.rules[kind])
                 state.restore(events[kind], now_ms)
                 state.is_open = False
-                where = "" if place is None else f", region {place.config.name}"
+                where = f", region {place}" if place else ""
                 text = "camera %s%s: %s was open, and is closed, for it is not watched any more as it was"
                 logger.warning(text, self.name, where, kind)
                 yield CameraStep(place, (state, kind, "closed", None))
@@ -215,7 +217,7 @@ class CameraMonitor:
         for value, at_ms in times:
             change = state.update(value, at_ms)
             if change is not None:
-                yield CameraStep(None, (state, "lost_signal", change, value))
+                yield CameraStep("", (state, "lost_signal", change, value))
 
     def _examine(self, frame: Frame, now_ms: int, totals: CameraTotals) -> Iterator[CameraStep]:
         totals.examined += 1
@@ -224,7 +226,7 @@ class CameraMonitor:
         size = frame.width_px, frame.height_px
         if self._size is None:
             self._size = size
-        self._scale = scale = size[0] / self._size[0], size[1] / self._size[1]
+        scale = size[0] / self._size[0], size[1] / self._size[1]
         is_fresh = now_ms - self._scored_ms < MAX_SCORE_AGE_MS
         is_unchanged = is_fresh and self._detector.is_unchanged(samples)
         if not is_unchanged:
@@ -235,7 +237,7 @@ class CameraMonitor:
             kept = self._measurements.get(region.config.name)
             if is_unchanged and kept is not None and now_ms - kept[0] < MAX_MEASUREMENT_AGE_MS:
                 for step in region.feed(kept[1], self._scores.get(region.config.name), now_ms):
-                    yield CameraStep(region, step)
+                    yield CameraStep(region.config.name, step, region.quality, box)
                 continue
             try:
                 view = make_camera_view(frame, MEASURED_VIEW, box)
@@ -251,7 +253,7 @@ class CameraMonitor:
             measurement = measure(view)
             self._measurements[region.config.name] = now_ms, measurement
             for step in region.feed(measurement, quality, now_ms):
-                yield CameraStep(region, step)
+                yield CameraStep(region.config.name, step, region.quality, box)
 
     def _follow_liveliness(self, samples: Samples, now_ms: int) -> Iterator[CameraStep]:
         before, self._samples = self._samples, samples
@@ -265,7 +267,7 @@ class CameraMonitor:
                 value = float(np.abs(samples.values - before.values).mean())
         change = state.update(value, now_ms)
         if change is not None:
-            yield CameraStep(None, (state, "frozen", change, value))
+            yield CameraStep("", (state, "frozen", change, value))
 
     def _score(self, frame: Frame, view: Any, box: Any, region: RegionMonitor, totals: CameraTotals) -> float | None:
         wanted = self._scorer.contract.view

@@ -188,7 +188,7 @@ def _read_folder(table: TomlTable, base: Path) -> Path:
     if "\0" in folder:
         raise table.fault(f"folder is {folder!r}; write a path without the sign \\0")
     try:
-        return base / Path(folder).expanduser()
+        return (base / Path(folder).expanduser()).absolute()  # events name pictures in it to readers elsewhere
     except RuntimeError as error:
         raise table.fault(f"folder is {folder!r}, but there is no such user; write the whole path") from error
 

@@ -204,14 +204,13 @@ class Monitor:
         started_ms = now_ms if state.started_ms is None else state.started_ms
         if change == "opened":
             state.event_id = uuid.uuid4().hex[:16]
-        region = "" if found.region is None else found.region.config.name
+        region = found.region
         evidence: Path | None = None
         warning, self._warning = self._warning, None
         if change == "opened" and self._evidence is not None and isinstance(item, Frame):
-            box = None if found.region is None else watched.find_box(found.region)
             label = "_".join(part for part in (watched.name, region, kind) if part)
             try:
-                evidence = self._evidence.save(item, box, format_time(wall_ms), label, state.event_id)
+                evidence = self._evidence.save(item, found.box, format_time(wall_ms), label, state.event_id)
             except (PhotogateError, OSError) as error:
                 warning = f"no evidence was kept: {error}"
                 logger.warning("%s", warning)
@@ -229,7 +228,7 @@ class Monitor:
             limit=state.rule.open_limit if change == "opened" else state.rule.close_limit,
             unit=RULES[kind].unit,
             advice=RULES[kind].advice,
-            quality=None if found.region is None else found.region.quality,
+            quality=found.quality,
             evidence=None if evidence is None else str(evidence),
             warning=warning,
         )

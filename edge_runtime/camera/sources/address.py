@@ -8,6 +8,7 @@ from typing import Literal
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from edge_runtime.errors import SourceError
+from edge_runtime.paths import STANDARD_INPUT
 
 __all__ = ["MASK", "Address", "SourceKind", "StreamAddress", "parse_source", "parse_stream_address"]
 
@@ -78,7 +79,7 @@ def parse_source(text: str) -> Address:
     text = text.strip()
     if not text:
         raise SourceError("the source is empty; pass a camera's number, a file, a folder, an address, or -")
-    if text == "-":
+    if text in STANDARD_INPUT:
         return Address("stdin", text, "standard input")
     if re.fullmatch(r"[0-9]{1,4}", text):
         return Address("camera", str(int(text)), f"camera {int(text)}")

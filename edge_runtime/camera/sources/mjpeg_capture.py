@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from edge_runtime.camera.sources.address import StreamAddress
+from edge_runtime.camera.sources.address import StreamAddress, parse_stream_address
 from edge_runtime.camera.sources.capture import CorruptPictureError, Picture, SignalError
 from edge_runtime.camera.sources.jpeg import decode_jpeg
 from edge_runtime.camera.sources.jpeg_splitter import JpegSplitter
@@ -99,7 +99,7 @@ def open_mjpeg(
     """Asks for the address, with the user and password in it if the camera wants them (Basic or Digest).
 
     Proxies of the environment are not used, and a redirection to another host is refused: nothing is connected to
-    but the camera.
+    but the camera. What listens on another of its ports gets no password.
 
     Returns:
         The stream; None: what is there is no MJPEG, and one for FFmpeg to read.
@@ -134,7 +134,8 @@ def open_mjpeg(
         raise
     except urllib.error.HTTPError as error:
         error.close()
-        raise SignalError(f"{name}: {address.hide(_describe_status(error.code, error.reason))}") from None
+        text = _describe_status(error.code, error.reason, _find_detour(error.url, address))
+        raise SignalError(f"{name}: {address.hide(text)}") from None
     except urllib.error.URLError as error:
         if isinstance(error.reason, SourceError):
             raise error.reason from None
@@ -264,7 +265,20 @@ def _describe(error: object) -> str:
     return " ".join(str(getattr(error, "strerror", None) or error).split()) or type(error).__name__
 
 
-def _describe_status(code: int, reason: str) -> str:
+def _find_detour(url: str, address: StreamAddress) -> str | None:
+    """Where the camera has sent on to, if that is another of its ports: what listens there gets no password."""
+    place = parse_stream_address(url)
+    if (place.host, place.port) == (address.host, address.port):
+        return None
+    return urllib.parse.urljoin(place.bare, "/")
+
+
+def _describe_status(code: int, reason: str, detour: str | None) -> str:
+    if code in (401, 403) and detour is not None:
+        return (
+            f"the camera sends on to {detour}, which asks for a user and a password (HTTP {code}), and is not given "
+            "those of another port; name that address itself"
+        )
     if code in (401, 403):
         return (
             f"user or password missing or wrong (HTTP {code}); write them into the address: "

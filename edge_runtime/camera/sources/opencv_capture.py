@@ -19,6 +19,7 @@ from edge_runtime.paths import exists
 
 __all__ = ["OpenCvCapture", "open_camera", "open_video_with_opencv"]
 
+FFMPEG_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 LONG_S = 1.0  # a camera that fails only after so long has been waited for, and is lost
 MAX_FAILURES = 10  # in a row: a camera that has been unplugged fails at once each time, a flaky cable only sometimes
 
@@ -137,8 +138,7 @@ def open_video_with_opencv(place: str, name: str, options: SourceOptions, cv2: A
     Raises:
         SignalError: it cannot be opened, which OpenCV gives no reason for.
     """
-    # OpenCV takes FFmpeg's options for all captures of the process from here, when it opens one.
-    os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", f"rtsp_transport;{options.rtsp_transport}")
+    _set_transport(options.rtsp_transport)
     timeouts = [
         *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, options.open_timeout_ms),
         *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, options.read_timeout_ms),
@@ -155,6 +155,16 @@ def open_video_with_opencv(place: str, name: str, options: SourceOptions, cv2: A
     # By RTSP even what has a length is a camera's: when it breaks off, FFmpeg reports the same as at its end.
     is_finite = is_file or (place.lower().startswith("http") and capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0)
     return OpenCvCapture(capture, cv2, name, is_stream=not is_file, is_finite=is_finite)
+
+
+_transport: str | None = None  # as it stands in FFMPEG_OPTIONS because of us
+
+
+def _set_transport(transport: str) -> None:
+    """OpenCV takes FFmpeg's options from the environment, when it opens something; those of somebody else stay."""
+    global _transport
+    if os.environ.get(FFMPEG_OPTIONS) == _transport:
+        _transport = os.environ[FFMPEG_OPTIONS] = f"rtsp_transport;{transport}"
 
 
 def _check_device(device: str, name: str) -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from edge_runtime.camera.sources.address import StreamAddress, parse_source, parse_stream_address
+from edge_runtime.camera.sources.address import Address, StreamAddress, parse_source, parse_stream_address
 from edge_runtime.camera.sources.capture import Capture, SignalError
 from edge_runtime.camera.sources.extras import choose_decoder, load_cv2
 from edge_runtime.camera.sources.live_source import LiveSource, OpenCapture
@@ -42,8 +42,18 @@ def open_source(text: str, options: SourceOptions | None = None) -> Source:
         SourceError: it cannot be opened, or an extra is not installed. A camera or stream that merely is not there is
             no error with ``options.waits_for_signal``.
     """
-    options = options or SourceOptions()
-    source = parse_source(text)
+    try:
+        return _open(parse_source(text), options or SourceOptions())
+    except SignalError as error:  # which is for those who may try again, and told to nobody outside
+        raise SourceError(str(error)) from error
+
+
+def describe_sources() -> str:
+    """What can be named as a source, with examples: for the help of commands."""
+    return DESCRIPTION
+
+
+def _open(source: Address, options: SourceOptions) -> Source:
     if source.kind == "stdin":
         return RecordedSource(source.name, open_piped(options), options, is_stamped_on_arrival=not options.fps)
     if source.kind == "camera":
@@ -56,11 +66,6 @@ def open_source(text: str, options: SourceOptions | None = None) -> Source:
             source.name, lambda is_stopped: _open_stream(address, source.name, options, is_stopped), options
         )
     return _open_path(source.text, options)
-
-
-def describe_sources() -> str:
-    """What can be named as a source, with examples: for the help of commands."""
-    return DESCRIPTION
 
 
 def _open_path(path: str, options: SourceOptions) -> Source:

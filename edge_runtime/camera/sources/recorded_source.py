@@ -8,10 +8,11 @@ from time import monotonic
 from types import TracebackType
 
 from edge_runtime.camera.frames import Frame
-from edge_runtime.camera.sources.capture import Capture, CorruptPictureError, build_frame
+from edge_runtime.camera.sources.capture import Capture, CorruptPictureError, SignalError, build_frame
 from edge_runtime.camera.sources.options import SourceOptions
 from edge_runtime.camera.sources.source import Interruption, SourceCounts
 from edge_runtime.camera.sources.timeline import RateLimit, Timeline
+from edge_runtime.errors import SourceError
 
 __all__ = ["RecordedSource"]
 
@@ -98,10 +99,12 @@ class RecordedSource:
                     return build_frame(self._capture.retrieve(), timestamp_ms, self._options.rotation)
                 except CorruptPictureError:
                     self._corrupt += not self._closed.is_set()  # closing cuts a picture off that is being read
-                except BaseException:
+                except BaseException as error:
                     self._release()
                     if self._closed.is_set():
                         return None
+                    if isinstance(error, SignalError):  # nobody tries again
+                        raise SourceError(str(error)) from error
                     raise
             self._release()
             return None

@@ -141,11 +141,14 @@ def test_other_resolution_is_a_change(shoot: Shoot) -> None:
     assert not detector.is_unchanged(shoot(np.full((480, 640, 3), 120, np.float32)))
 
 
-def test_samples_lie_all_over_the_frame() -> None:
-    pixels = np.zeros((720, 1280), np.uint8)
-    pixels[:, :] = np.arange(1280) // 5 % 256
-    samples = sample_frame(Frame(pixels, 0, "gray")).values
-    assert samples.shape == (1, 24, 32)
-    assert samples[0, 0, 0] <= 5
-    assert samples[0, 0, -1] >= 250
-    assert (samples[0] == samples[0, 0]).all()
+@pytest.mark.parametrize("size", [(1280, 720), (639, 479), (63, 47), (20, 18)])
+def test_samples_lie_all_over_the_frame(size: tuple[int, int]) -> None:
+    width, height = size
+    across = np.tile(np.linspace(0, 255, width).astype(np.uint8), (height, 1))
+    down = np.tile(np.linspace(0, 255, height).astype(np.uint8)[:, np.newaxis], (1, width))
+    (columns,), (rows,) = (sample_frame(Frame(pixels, 0, "gray")).values for pixels in (across, down))
+    assert columns.shape == rows.shape == (24, 32)
+    assert (columns == columns[0]).all() and (rows == rows[:, :1]).all()
+    for line in (columns[0], rows[:, 0]):
+        assert line[0] <= 10 and line[-1] >= 245
+        assert np.diff(line).max() <= 20, "no part is passed over"

@@ -21,6 +21,7 @@ from edge_runtime.errors import SourceError
         ("0", "camera", "camera 0"),
         ("07", "camera", "camera 7"),
         ("-", "stdin", "standard input"),
+        ("/dev/stdin", "stdin", "standard input"),
         ("/dev/video0", "path", "/dev/video0"),
         ("clip.mp4", "path", "clip.mp4"),
         ("a:b.mp4", "path", "a:b.mp4"),
@@ -123,6 +124,7 @@ def test_refused_connection(unused_port: int) -> None:
         url = f"{scheme}://ann:s3cret@127.0.0.1:{unused_port}/video"
         with pytest.raises(SourceError, match="refused") as caught:
             open_source(url)
+        assert type(caught.value) is SourceError, "no name that docs/seller-apps.md does not know"
         assert str(unused_port) in str(caught.value)
         assert "s3cret" not in str(caught.value)
 

@@ -43,6 +43,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.refuse('Digest realm="B\u00fcro", nonce="abc", qop="auth"'.encode().decode("latin-1"))
         if path.startswith("/to/"):
             return self.answer(302, Location=path[3:])
+        if path.startswith("/port/"):
+            return self.answer(302, Location="http://127.0.0.1:%s/basic" % path[6:])
         if path == "/moved":
             return self.answer(302, Location="/video")
         if path == "/elsewhere":
@@ -287,6 +289,18 @@ def test_redirection_is_followed_on_the_camera_only(play: Play, camera: Camera) 
         assert isinstance(play(source, 1)[0], Frame)
     with pytest.raises(SourceError, match="another host, localhost"):
         open_source(camera.url("/elsewhere"))
+
+
+@pytest.mark.parametrize("user", ["", "ann:s3%40cret@"])
+def test_another_port_gets_no_password_and_that_is_said(
+    camera: Camera, make_camera: Callable[[], Camera], user: str
+) -> None:
+    other = make_camera()
+    other.switch_on()
+    says = f"sends on to http://127.0.0.1:{other.port}/, .* name that address"
+    with pytest.raises(SourceError, match=says) as caught:
+        open_source(camera.url(f"/port/{other.port}", user))
+    assert "missing or wrong" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

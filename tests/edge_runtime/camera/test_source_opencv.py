@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 
@@ -9,10 +10,15 @@ import numpy as np
 import pytest
 
 from edge_runtime.camera.frames import Frame
-from edge_runtime.camera.sources import Interruption, Source, SourceOptions, open_source
+from edge_runtime.camera.sources import Interruption, Source, SourceOptions, open_source, opencv_capture
 from edge_runtime.camera.sources.capture import SignalError
 from edge_runtime.camera.sources.live_source import LiveSource
-from edge_runtime.camera.sources.opencv_capture import MAX_FAILURES, OpenCvCapture, open_camera
+from edge_runtime.camera.sources.opencv_capture import (
+    MAX_FAILURES,
+    OpenCvCapture,
+    open_camera,
+    open_video_with_opencv,
+)
 
 cv2 = pytest.importorskip("cv2", reason="needs OpenCV: pip install 'photogate[camera]'")
 
@@ -99,3 +105,22 @@ def test_camera_may_be_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
         item = next(iter(source))
     assert isinstance(item, Interruption)
     assert "no such camera" in item.reason or "cannot be opened" in item.reason
+
+
+def test_each_stream_has_its_own_transport_unless_the_environment_says_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def open_capture(*_: object) -> FakeVideoCapture:
+        seen.append(os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"])
+        return FakeVideoCapture([])
+
+    monkeypatch.setattr(cv2, "VideoCapture", open_capture)
+    monkeypatch.setattr(opencv_capture, "_transport", None)
+    monkeypatch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", "")
+    monkeypatch.delenv("OPENCV_FFMPEG_CAPTURE_OPTIONS")
+    for transport in ("tcp", "udp"):
+        open_video_with_opencv("rtsp://a/b", "a", SourceOptions(rtsp_transport=transport), cv2, is_file=False)
+    assert seen == ["rtsp_transport;tcp", "rtsp_transport;udp"]
+    monkeypatch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", "stimeout;5000000")
+    open_video_with_opencv("rtsp://a/b", "a", SourceOptions(), cv2, is_file=False)
+    assert seen[-1] == "stimeout;5000000"

@@ -16,7 +16,7 @@ from PIL import Image
 
 from edge_runtime.camera.frames import Frame
 from edge_runtime.camera.sources import Source, SourceOptions, open_source
-from edge_runtime.camera.sources.capture import CorruptPictureError, Picture
+from edge_runtime.camera.sources.capture import CorruptPictureError, Picture, SignalError
 from edge_runtime.camera.sources.recorded_source import RecordedSource
 from edge_runtime.errors import SourceError
 
@@ -213,6 +213,19 @@ def test_times_go_on_where_recordings_were_joined() -> None:
     assert [frame.timestamp_ms for frame in frames] == [0, 80, 120, 160, 200]
     assert source.counts.corrupt == 1
     assert {frame.rotation for frame in frames} == {0}
+
+
+def test_recording_whose_connection_breaks_off_raises_what_is_documented(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> bool:
+        raise SignalError("the connection broke off")
+
+    capture = JoinedRecordings()
+    monkeypatch.setattr(capture, "grab", fail)
+    with RecordedSource("joined", capture, SourceOptions()) as source:
+        with pytest.raises(SourceError, match="broke off") as caught:
+            frames_of(source)
+        assert type(caught.value) is SourceError
+        assert capture.is_closed
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from edge_runtime.camera import Frame, FrameResult
 from edge_runtime.camera.hint import ShutterHint
 from edge_runtime.camera.overlay import Reading
 from edge_runtime.camera.sources import Interruption
-from edge_runtime.camera.viewfinder import Viewfinder, choose_advice, get_judged_quality, make_preview
+from edge_runtime.camera.viewfinder import Viewfinder, choose_advice, make_preview
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.gate.catalogue import LANGUAGES, load_catalogue
-from edge_runtime.gate.policy import load_policy, parse_policy
+from edge_runtime.gate.policy import get_judged_quality, load_policy, parse_policy
 from edge_runtime.result import Attributes, Reason, Verdict
 
 GOOD, BAD = Attributes(90, 90, 90, 90, 90), Attributes(20, 90, 40, 90, 90)

@@ -181,10 +181,24 @@ def test_frames_that_cannot_be_scored_are_lines_and_the_exit_code(desk: Desk) ->
     assert desk.watch.choose_exit_code() == 1
 
 
-def test_source_without_a_picture_is_a_failure(desk: Desk) -> None:
-    desk.add("door", ScriptedSource([]))
+@pytest.mark.parametrize("is_live", [True, False])
+def test_source_without_a_picture_is_a_failure_and_says_so(desk: Desk, is_live: bool) -> None:
+    desk.add("door", ScriptedSource([]), is_live=is_live)
     desk.watch.run()
+    error = {
+        "type": "SourceError",
+        "message": "door: ended without a picture that can be read (1 damaged); check where it comes from",
+    }
+    assert desk.lines == [{"type": "error", "source": "door", "error": error}]
+    assert desk.watch.build_summary()["sources"][0]["error"] == error
     assert desk.watch.choose_exit_code() == 1
+
+
+def test_source_that_is_closed_before_its_first_picture_is_no_failure(desk: Desk) -> None:
+    desk.add("door", ScriptedSource([], is_endless=True), is_live=True)
+    desk.watch.run(duration_s=0.1)
+    assert desk.lines == []
+    assert desk.watch.choose_exit_code() == 0
 
 
 class ClosedPipe(io.StringIO):

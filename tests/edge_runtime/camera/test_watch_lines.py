@@ -162,6 +162,12 @@ def test_tallies_add_up(template: Score) -> None:
     assert Tally().to_dict(SourceCounts(0, 0, 0))["quality"] is None
 
 
+def test_summary_of_a_monitor_tells_of_frames_and_events() -> None:
+    counts = Tally(interruptions=1).to_dict(SourceCounts(7, 2, 0))
+    text = describe_summary({"duration_s": 1.0, **counts, "events": 0, "monitor": {}})
+    assert text == "1.0 s, 7 frames, 0 events, 2 corrupt, 1 interruptions"
+
+
 # -- options ---------------------------------------------------------------------------------------------------------
 
 

@@ -189,3 +189,4 @@ def test_monitor_prints_events(run_command: Run, tmp_path: Path, photo: Image.Im
         refused = run_command("watch", "shelf=-", *arguments, option, stdin=subprocess.DEVNULL, cwd=tmp_path)
         assert refused.returncode == 2
         assert "leave one of the two out" in refused.stderr
+        assert refused.stderr.count("photogate watch:") == 1, "no window is opened before that"

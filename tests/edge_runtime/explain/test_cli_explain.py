@@ -94,6 +94,7 @@ def test_a_photo_that_is_named_twice_stops_nothing(run_command: Run, folder: Pat
         (["--grid", "0"], "grid of 0"),
         (["--json", "--format", "csv"], "contradict each other"),
         (["-o", "heat.gif"], "cannot write .gif"),
+        (["-o", ""], "--output is empty"),
         (["--model", "none.tflite"], "cannot read the model"),
     ],
 )

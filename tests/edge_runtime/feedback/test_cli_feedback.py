@@ -79,6 +79,18 @@ def test_a_photo_that_fails_does_not_stop_the_others(run_command: Run, place: Pa
         assert [correction.photo_path for correction in store.corrections()] == [str(photo)]
 
 
+def test_folders_inside_folders_can_be_asked_for(run_command: Run, place: Path, photo: Path) -> None:
+    inner = photo.parent / "outer" / "inner"
+    inner.mkdir(parents=True)
+    photo.rename(inner / photo.name)
+    command = ("feedback", "add", inner.parent, "--store", place, "--verdict", "accept")
+    refused = run_command(*command)
+    assert refused.returncode == 1
+    assert "--recursive looks into the folders inside" in refused.stdout
+    added = run_command(*command, "--recursive")
+    assert (added.returncode, "1 added" in added.stderr) == (0, True)
+
+
 def test_the_place_from_the_environment(
     run_command: Run, place: Path, photo: Path, package_environment: dict[str, str]
 ) -> None:

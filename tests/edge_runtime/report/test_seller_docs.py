@@ -8,7 +8,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from edge_runtime import PhotoScorer, errors, gate
@@ -187,6 +189,24 @@ def test_the_steps_of_the_page_lead_to_the_score(name: str, photo: str, looks: i
         score = scorer.score(examples_dir / photo)
     assert score.quality == pytest.approx(maps.quality_calibration(quality), abs=1e-3)
     assert asdict(score.attributes) == pytest.approx(points, abs=1e-3)
+
+
+def test_the_input_is_made_as_the_page_says(page: str, examples_dir: Path) -> None:
+    assert "weights sinc(x) (0.54 + 0.46 cos(pi x))" in page
+    spec = unpack_model(find_model("photogate-large"))[1].view
+    with Image.open(examples_dir / "coffee-good.jpg") as image:
+        photo = np.asarray(image.convert("RGB"))
+
+    def weigh(size: int, wanted: int) -> NDArray[np.float64]:
+        scale = size / wanted
+        x = ((np.arange(size) + 0.5) - (np.arange(wanted)[:, np.newaxis] + 0.5) * scale) / scale
+        weights = np.where(np.abs(x) < 1, np.sinc(x) * (0.54 + 0.46 * np.cos(np.pi * x)), 0.0)
+        normed: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
+        return normed
+
+    rows, columns = weigh(photo.shape[0], spec.height_px), weigh(photo.shape[1], spec.width_px)
+    expected = np.einsum("yh,hwc,xw->yxc", rows, photo.astype(float), columns, optimize=True)
+    assert np.abs(make_view(photo, spec) - expected.clip(0, 255)).max() <= 1.5
 
 
 def _read_outputs(page: str) -> Iterator[list[str]]:

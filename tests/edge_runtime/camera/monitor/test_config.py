@@ -58,11 +58,13 @@ max_waiting = 7
 """
 
 
-def test_everything_it_may_say_is_understood(tmp_path: Path) -> None:
+def test_everything_it_may_say_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "monitor.toml"
     path.write_text(FULL, encoding="utf-8")
     config = load_monitor_config(path)
     assert config.folder == tmp_path / "shelf"
+    monkeypatch.chdir(tmp_path)
+    assert load_monitor_config("monitor.toml") == config, "events name pictures in the folder to readers elsewhere"
     assert (config.interval_ms, config.max_gap_s, config.smoothing_s, config.ema_s, config.log_mb) == (
         1000,
         30,

@@ -13,6 +13,7 @@ from PIL import Image, ImageFilter
 
 from edge_runtime.camera.monitor import Monitor, MonitorConfig, RegionConfig
 from edge_runtime.camera.monitor.config import EvidenceConfig
+from edge_runtime.camera.view import make_camera_view
 from edge_runtime.errors import SourceError, UsageError
 
 NOON_MS = 1_763_640_000_000  # 2025-11-20 12:00 UTC
@@ -110,20 +111,25 @@ def test_what_is_usual_is_learnt_anew_where_that_is_asked_for(camera: Any, kept:
 
 
 def test_a_box_is_scaled_after_a_restart_unless_it_was_written_anew(
-    camera: Any, kept: MonitorConfig, stub: Any
+    camera: Any, kept: MonitorConfig, stub: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    boxes = []
+
+    def make_view(frame: Any, view: Any, box: Any) -> Any:
+        boxes.append(box)
+        return make_camera_view(frame, view, box)
+
+    monkeypatch.setattr("edge_runtime.camera.monitor.camera.make_camera_view", make_view)
     boxed = replace(kept, regions=(RegionConfig("all", box=(0, 0, 300, 200)),))
     camera.monitor = Monitor(boxed, stub)
     camera.watch(1)
     camera.picture = np.ascontiguousarray(camera.picture[::2, ::2])
     restart(camera, boxed, stub)
     camera.watch(1)
-    watched = camera.monitor._cameras["aisle"]
-    assert watched.find_box(watched.regions[0]) == (0, 0, 150, 100)
+    assert (boxes[0], boxes[-1]) == ((0, 0, 300, 200), (0, 0, 150, 100))
     restart(camera, replace(kept, regions=(RegionConfig("all", box=(0, 0, 140, 100)),)), stub)
     camera.watch(1)
-    watched = camera.monitor._cameras["aisle"]
-    assert watched.find_box(watched.regions[0]) == (0, 0, 140, 100)
+    assert boxes[-1] == (0, 0, 140, 100)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 1, "cameras": {"aisle": {"size": 3}}}'])
