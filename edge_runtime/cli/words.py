@@ -74,6 +74,7 @@ _ENGLISH = {
     "note": "note: {note}",
     "explain": "{explained} explained, {failed} failed",
     "pictures": ", pictures in {path}",
+    "place": "{start} to {end}",
     "unfinished": "unfinished: time was up; try --budget-ms {ms}",
 }
 
@@ -93,6 +94,7 @@ _CHINESE = {
     "note": "注意：{note}",
     "explain": "已分析 {explained} 张，失败 {failed} 张",
     "pictures": "，图片在 {path}",
+    "place": "{start} 至 {end}",
     "unfinished": "未完成：时间已到；请试 --budget-ms {ms}",
 }
 
