@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-__all__ = ["TABLE_WORDS", "say"]
+__all__ = ["SENTENCES", "TABLE_WORDS", "say"]
 
 _CHINESE_TABLE = {
     "photo": "照片",
@@ -98,9 +98,10 @@ _CHINESE = {
     "unfinished": "未完成：时间已到；请试 --budget-ms {ms}",
 }
 
-_SENTENCES: Mapping[str, Mapping[str, str]] = MappingProxyType({"en": _ENGLISH, "zh": _CHINESE})
+SENTENCES: Mapping[str, Mapping[str, str]] = MappingProxyType({"en": _ENGLISH, "zh": _CHINESE})
+"""Sentences with ``{names}``, a language each; every language has them all."""
 
 
 def say(language: str, key: str, **values: Any) -> str:
     """A sentence with ``values`` in place of its ``{names}``."""
-    return _SENTENCES[language][key].format(**values)
+    return SENTENCES[language][key].format(**values)
