@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.native_model import NativeModel
+from edge_runtime.timing_noise import is_noisy
 
 __all__ = [
-    "NOISY_P95_OVER_P50",
     "LatencyProfile",
     "LatencySummary",
     "Measure",
@@ -38,10 +38,6 @@ __all__ = [
 
 Measure = Callable[[], float]
 """Makes one call of a model and returns that call's latency in milliseconds."""
-
-NOISY_P95_OVER_P50 = (
-    2.0  # on a quiet machine p95 stays within 1.1-1.3 of the median; beyond 2 the median is suspect too
-)
 
 
 @dataclass(frozen=True)
@@ -74,8 +70,8 @@ class LatencySummary:
 
     @property
     def is_noisy(self) -> bool:
-        """Whether the spread forbids trusting the median: p95 over twice p50."""
-        return self.p95_ms > NOISY_P95_OVER_P50 * self.p50_ms
+        """Whether the spread forbids trusting the median; see ``edge_runtime.timing_noise``."""
+        return is_noisy(self.p50_ms, self.p95_ms)
 
 
 @dataclass(frozen=True)

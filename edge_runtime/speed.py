@@ -15,11 +15,11 @@ from PIL import Image
 
 from edge_runtime.result import ModelInfo, Timings
 from edge_runtime.scorer import Photo, PhotoScorer
+from edge_runtime.timing_noise import is_noisy
 
 __all__ = ["MIN_ROUNDS", "Speed", "draw_frame", "draw_jpeg", "measure_speed"]
 
 MIN_ROUNDS = 10  # fewer say nothing about a 95th percentile
-_NOISY = 2.0  # p95 over p50 from which on something else was at work, as in `python -m benchmarks`
 _TILE_PX = 40
 
 Key: TypeAlias = tuple[str, str]
@@ -52,7 +52,7 @@ class Speed:
     @property
     def is_noisy(self) -> bool:
         """Whether the slow calls took more than twice the median: other programs had the processor."""
-        return self.p95_ms > _NOISY * self.p50_ms
+        return is_noisy(self.p50_ms, self.p95_ms)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON; milliseconds with three decimals."""

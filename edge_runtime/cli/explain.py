@@ -31,22 +31,6 @@ __all__ = ["add_command", "run_explain"]
 
 DRAWN_VIEW = ViewSpec(800, 800)  # a JPEG is decoded for drawing at the smallest scale that is still this large
 
-EXPLAIN_COLUMNS = (
-    Column("photo", "path", 5, lambda record: record["path"]),
-    Column("attribute", "attribute", 11, lambda record: record["attribute"]),
-    Column("points", "points", 6, lambda record: record["points"], ".1f"),
-    Column("lost there", "hottest_points", 10, lambda record: record["hottest"]["points"], ".1f"),
-    Column("looks", "looks", 8, lambda record: _say_looks(record)),
-    Column("place in pixels", "place", 23, lambda record: _say_place(record["hottest"])),
-    Column("", "stands_out", 0, lambda record: record["stands_out"]),
-    Column("runs", "evaluations", 4, lambda record: record["evaluations"], "d"),
-    Column("ms", "ms", 6, lambda record: record["ms"], ".0f"),
-    Column("", "is_complete", 0, lambda record: record["is_complete"]),
-    Column("", "output", 0, lambda record: record["output"] or ""),
-    Column("", "error_type", 0, lambda record: record["error"]["type"]),
-    Column("", "error_message", 0, lambda record: record["error"]["message"]),
-)
-
 
 def add_command(commands: Any) -> None:
     """Adds the command to argparse's subparsers."""
@@ -112,9 +96,7 @@ def run_explain(options: argparse.Namespace) -> int:
     with quiet_native_log():
         explainer = Explainer.from_file(options.model, options.threads)
     names = [entry.path if isinstance(entry, ScoreFailure) else entry for entry in inputs]
-    # The table alone says it in words; its column has no key.
-    columns = [*EXPLAIN_COLUMNS, Column("note", "", 4, partial(_say_note, options.language))]
-    writer = build_writer(form, sys.stdout, columns, names, options.language)
+    writer = build_writer(form, sys.stdout, _build_columns(options.language), names, options.language)
 
     drawn: set[Path] = set()  # a photo may be named twice; once is enough
 
@@ -145,6 +127,27 @@ def run_explain(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def _build_columns(language: str) -> list[Column]:
+    """The table's columns and the CSV's: what has words of a language is the table's alone, without a key."""
+    return [
+        Column("photo", "path", 5, lambda record: record["path"]),
+        Column("attribute", "attribute", 11, lambda record: record["attribute"]),
+        Column("points", "points", 6, lambda record: record["points"], ".1f"),
+        Column("lost there", "hottest_points", 10, lambda record: record["hottest"]["points"], ".1f"),
+        Column("looks", "looks", 8, _say_looks),
+        Column("place in pixels", "", 23, partial(_say_place, language)),
+        Column("", "place", 0, partial(_say_place, "en")),
+        Column("", "stands_out", 0, lambda record: record["stands_out"]),
+        Column("runs", "evaluations", 4, lambda record: record["evaluations"], "d"),
+        Column("ms", "ms", 6, lambda record: record["ms"], ".0f"),
+        Column("", "is_complete", 0, lambda record: record["is_complete"]),
+        Column("", "output", 0, lambda record: record["output"] or ""),
+        Column("", "error_type", 0, lambda record: record["error"]["type"]),
+        Column("", "error_message", 0, lambda record: record["error"]["message"]),
+        Column("note", "", 4, partial(_say_note, language)),
+    ]
+
+
 def _say_looks(record: Mapping[str, Any]) -> str:
     """What the hottest place looks like, or "-" where no place stands out."""
     faults = record["faults"]
@@ -156,8 +159,11 @@ def _say_note(language: str, record: Mapping[str, Any]) -> str:
     return "" if record["is_complete"] else say(language, "unfinished", ms=suggest_budget_ms(record["ms"]))
 
 
-def _say_place(box: Mapping[str, Any]) -> str:
-    return f"{box['left']},{box['top']} to {box['right']},{box['bottom']}"
+def _say_place(language: str, record: Mapping[str, Any]) -> str:
+    """The corners of the hottest place, as "left,top to right,bottom"."""
+    box = record["hottest"]
+    start, end = f"{box['left']},{box['top']}", f"{box['right']},{box['bottom']}"
+    return say(language, "place", start=start, end=end)
 
 
 def _positive_ms(text: str) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-__all__ = ["TABLE_WORDS", "say"]
+__all__ = ["SENTENCES", "TABLE_WORDS", "say"]
 
 _CHINESE_TABLE = {
     "photo": "照片",
@@ -74,6 +74,7 @@ _ENGLISH = {
     "note": "note: {note}",
     "explain": "{explained} explained, {failed} failed",
     "pictures": ", pictures in {path}",
+    "place": "{start} to {end}",
     "unfinished": "unfinished: time was up; try --budget-ms {ms}",
 }
 
@@ -93,12 +94,14 @@ _CHINESE = {
     "note": "注意：{note}",
     "explain": "已分析 {explained} 张，失败 {failed} 张",
     "pictures": "，图片在 {path}",
+    "place": "{start} 至 {end}",
     "unfinished": "未完成：时间已到；请试 --budget-ms {ms}",
 }
 
-_SENTENCES: Mapping[str, Mapping[str, str]] = MappingProxyType({"en": _ENGLISH, "zh": _CHINESE})
+SENTENCES: Mapping[str, Mapping[str, str]] = MappingProxyType({"en": _ENGLISH, "zh": _CHINESE})
+"""Sentences with ``{names}``, a language each; every language has them all."""
 
 
 def say(language: str, key: str, **values: Any) -> str:
     """A sentence with ``values`` in place of its ``{names}``."""
-    return _SENTENCES[language][key].format(**values)
+    return SENTENCES[language][key].format(**values)

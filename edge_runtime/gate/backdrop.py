@@ -98,7 +98,7 @@ def measure_backdrop(picture: NDArray[np.uint8]) -> Backdrop:
     described = [_describe_outside(shades, pieces.mask) for pieces in (faint_pieces, firm_pieces)]
     if None in described:
         # The product leaves too little background; the rim still shows some, mixed with the product's blurred edge.
-        described += [_describe(*_shade(rim.background), percent) for percent in (50.0, LEVEL_PERCENTILE)]
+        described += [_describe(_shade(rim.background), percent) for percent in (50.0, LEVEL_PERCENTILE)]
     levels, spreads = zip(*(found for found in described if found is not None), strict=True)
     backdrop = Backdrop(True, rim.level, rim.bright, _range(levels), _range(spreads))
     if firm_pieces.main is None:
@@ -139,31 +139,31 @@ def _range(values: Sequence[float]) -> Range:
     return Range(min(values), max(values), values[0])
 
 
-def _shade(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Of pixels (..., 3) the darkest channel and the mean of the three, both (...)."""
+def _shade(pixels: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """Of pixels (..., 3) the darkest channel times 256 plus the mean of the three, (...): both are picked at once."""
     red, green, blue = (pixels[..., channel] for channel in range(3))
-    return find_darkest(pixels), ((red.astype(np.uint16) + green + blue) // 3).astype(np.uint8)
+    shades: NDArray[np.uint16] = (red.astype(np.uint16) + green + blue) // 3
+    shades |= find_darkest(pixels).astype(np.uint16) << 8
+    return shades
 
 
-def _describe_outside(
-    shades: tuple[NDArray[np.uint8], NDArray[np.uint8]], product: NDArray[np.bool_]
-) -> tuple[float, float] | None:
+def _describe_outside(shades: NDArray[np.uint16], product: NDArray[np.bool_]) -> tuple[float, float] | None:
     """Level and spread of the background around ``product``; None where too little of it is left to tell."""
     is_outside = select_outside(product)
-    if is_outside.mean() < LEAST_OUTSIDE_SHARE:
+    if np.count_nonzero(is_outside) / is_outside.size < LEAST_OUTSIDE_SHARE:
         return None
-    darkest, brightness = (shade[is_outside] for shade in shades)
-    return _describe(darkest, brightness, LEVEL_PERCENTILE)
+    return _describe(shades[is_outside], LEVEL_PERCENTILE)
 
 
-def _describe(darkest: NDArray[np.uint8], brightness: NDArray[np.uint8], level_percent: float) -> tuple[float, float]:
-    """Level and spread of background pixels, each (n,)."""
-    low, high = _percentiles(brightness, LEVEL_PERCENTILE, 100 - LEVEL_PERCENTILE)
-    level, median = _percentiles(darkest, level_percent, 50.0)
+def _describe(shades: NDArray[np.uint16], level_percent: float) -> tuple[float, float]:
+    """Level and spread of background pixels, of ``_shade``, (n,)."""
+    counts = np.bincount(shades, minlength=256 * 256).reshape(256, 256)
+    low, high = _percentiles(counts.sum(axis=0), LEVEL_PERCENTILE, 100 - LEVEL_PERCENTILE)
+    level, median = _percentiles(counts.sum(axis=1), level_percent, 50.0)
     return float(min(level + COMPRESSION_LEVELS, median)), float(high - low)
 
 
-def _percentiles(levels: NDArray[np.uint8], *percents: float) -> list[int]:
+def _percentiles(counts: NDArray[np.int_], *percents: float) -> list[int]:
     """The levels that so many percent of the values lie under or at, from a histogram: sorting takes far longer."""
-    counts = np.bincount(levels, minlength=256).cumsum()
-    return [int(np.searchsorted(counts, percent / 100 * counts[-1], side="left")) for percent in percents]
+    reached = counts.cumsum()
+    return [int(np.searchsorted(reached, percent / 100 * reached[-1], side="left")) for percent in percents]

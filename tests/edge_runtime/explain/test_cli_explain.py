@@ -60,6 +60,7 @@ def test_unfinished_work_is_told(run_command: Run, folder: Path) -> None:
     assert unfinished.stdout.splitlines()[0].endswith("note")
     assert re.search(r"unfinished: time was up; try --budget-ms \d+00\n", unfinished.stdout)
     chinese = run_command("explain", folder / "a.jpg", "--budget-ms", "1", "--language", "zh")
+    assert re.search(r" \d+,\d+ 至 \d+,\d+ ", chinese.stdout) and " to " not in chinese.stdout
     assert "未完成：时间已到" in chinese.stdout and "已分析 1 张" in chinese.stderr
     finished = run_command("explain", folder / "a.jpg", "--budget-ms", "60000")
     assert "unfinished: " not in finished.stdout
@@ -77,10 +78,12 @@ def test_a_folder_to_a_folder_and_a_failure_stops_nothing(run_command: Run, fold
 
 def test_a_photo_that_is_named_twice_stops_nothing(run_command: Run, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "heat"
-    result = run_command("explain", folder / "a.jpg", folder, "-o", out, "--format", "csv", *QUICK)
+    arguments = ("-o", out, "--format", "csv", "--language", "zh", *QUICK)
+    result = run_command("explain", folder / "a.jpg", folder, *arguments)
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
     assert [Path(row["path"]).name for row in rows] == ["a.jpg", "a.jpg", "b.png", "c.jpg"]
     assert {row["stands_out"] for row in rows[:3]} <= {"true", "false"}
+    assert all(re.fullmatch(r"\d+,\d+ to \d+,\d+", row["place"]) for row in rows[:3]), "a CSV speaks no language"
     assert sorted(path.name for path in out.iterdir()) == ["a.jpg-heat.png", "b.png-heat.png"]
 
 

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 import edge_runtime
-from edge_runtime.cli.words import TABLE_WORDS
+from edge_runtime.cli.words import SENTENCES, TABLE_WORDS
 from edge_runtime.errors import UsageError
 from edge_runtime.gate.catalogue import LANGUAGES, Catalogue, load_catalogue
 from edge_runtime.gate.check_names import CHECKS
@@ -91,6 +91,19 @@ def test_tables_and_reports_call_the_attributes_alike(language: str) -> None:
         word = catalogue.say(f"attribute.{name}")
         assert REPORT_WORDS[language][name].lower() == word
         assert TABLE_WORDS[language].get(name, name) == word
+
+
+@pytest.mark.parametrize("decision", ["accept", "review", "reject"])
+def test_tables_and_reports_call_the_verdicts_alike(decision: str) -> None:
+    for language in LANGUAGES:
+        assert TABLE_WORDS[language].get(decision, decision) == REPORT_WORDS[language][decision]
+
+
+def test_summaries_say_the_same_things_in_both_languages() -> None:
+    english, chinese = (
+        {key: placeholders(text) for key, text in SENTENCES[language].items()} for language in ("en", "zh")
+    )
+    assert english == chinese
 
 
 def test_advice_says_what_to_do(compiler: ModuleType) -> None:

@@ -52,6 +52,38 @@ def test_find_pieces() -> None:
     assert empty.main is None and empty.whole is None and not empty.mask.any()
 
 
+def hull(mask: np.ndarray) -> np.ndarray:
+    """What lies between parts of the mask in its row and in its column, row by row."""
+    filled = [np.zeros_like(mask), np.zeros_like(mask.T)]
+    for lines, out in zip((mask, mask.T), filled, strict=True):
+        for line, target in zip(lines, out, strict=True):
+            places = np.flatnonzero(line)
+            if len(places):
+                target[places[0] : places[-1] + 1] = True
+    return filled[0] & filled[1].T
+
+
+@pytest.mark.parametrize("size", [(90, 131), (131, 90), (1, 300), (300, 1), (2, 33_000), (33_000, 2)])
+@pytest.mark.parametrize("density", [0.0, 0.0005, 0.01, 1.0])
+def test_outside_is_what_no_square_around_the_hull_reaches(size: tuple[int, int], density: float) -> None:
+    mask = np.random.default_rng(0).random(size) < density
+    margin = max(4, round(0.012 * max(size)))
+    near = np.zeros(size, bool)
+    for row, column in zip(*np.nonzero(hull(mask)), strict=True):
+        near[max(0, row - margin) : row + margin + 1, max(0, column - margin) : column + margin + 1] = True
+    assert (select_outside(mask) == ~near).all()
+
+
+@pytest.mark.parametrize("size", [(97, 300), (300, 97), (301, 193)])
+def test_pieces_are_as_large_as_their_pixels(size: tuple[int, int]) -> None:
+    mask = np.zeros(size, bool)
+    mask[10:60, 10:60] = True
+    mask[size[0] - 15 :, size[1] - 16 :] = True  # just under a tenth of the large one, and in the last, cut cells
+    assert find_pieces(mask).main == Box(10, 10, 60, 60)
+    mask[size[0] - 16 :, size[1] - 16 :] = True  # just over it
+    assert find_pieces(mask).main == Box(10, 10, size[1], size[0])
+
+
 def test_shave_drops_thin_things_and_keeps_thick_ones() -> None:
     mask = np.zeros((400, 400), bool)
     mask[100:300, 120:280] = True
