@@ -138,7 +138,7 @@ def test_a_cut_off_product_is_not_cropped() -> None:
 
 def test_sharpening_is_for_medium_sharpness_only(photo: Image.Image) -> None:
     picture = np.asarray(photo)
-    for sharpness, is_proposed in ((30.0, False), (49.9, False), (50.0, True), (79.0, True), (80.0, False)):
+    for sharpness, is_proposed in ((30.0, False), (49.9, False), (50.0, True), (69.0, True), (70.0, False)):
         assert ("sharpen" in propose(picture, sharpness=sharpness)) is is_proposed
 
 
