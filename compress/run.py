@@ -70,7 +70,7 @@ def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | No
         )
     settings = {**asdict(recipe), "student": str(student_folder.resolve())}
     inputs = [student_folder / "student.weights.h5", labels / "labels.npz"]
-    work = open_artifact(out, settings, inputs, force=force)
+    work = open_artifact(out, settings, inputs, force=force, spared=[recipe_path])
     tf_keras.utils.set_random_seed(recipe.seed)
     loss = replace(config.loss, teacher_share=recipe.float_share, quality_partners=0.0, hints=0.0)
     job = Job(recipe, spec, loss, labelled, work)
