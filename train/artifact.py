@@ -13,6 +13,8 @@ import platform
 import shutil
 import subprocess
 import time
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from typing import Any
 from edge_runtime.errors import UsageError
 
 __all__ = [
+    "NPZ_ERRORS",
     "PROVENANCE",
     "compute_digest",
     "compute_digests",
@@ -29,6 +32,8 @@ __all__ = [
     "write_json",
 ]
 
+# What numpy raises for a .npz that is missing, damaged, cut short, of another kind, or without an array asked for.
+NPZ_ERRORS = (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
 PROVENANCE = "provenance.json"
 WORK = "work"
 _LIBRARIES = ("tensorflow", "keras", "tf-keras", "tensorflow-model-optimization", "numpy", "pillow", "opencv-python")
