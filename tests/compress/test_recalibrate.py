@@ -43,7 +43,7 @@ def artifact(tmp_path: Path, ptq_flatbuffer: bytes, small_spec: Any) -> Path:
     width = PiecewiseLinear((0.0, 100.0), (9.0, 9.0))
     labels = small_spec.category_labels, small_spec.style_labels
     view = ViewSpec(small_spec.input_size_px, small_spec.input_size_px)
-    contract = ModelContract("m", "0.1.0", view, line, width, 0.9, (45.0, 65.0), *labels, 0.4, "int8", {})
+    contract = ModelContract("m", "0.1.0", view, line, width, 0.9, (45.0, 65.0), *labels, 0.4, "int8")
     for name in ("m-float.tflite", "m.tflite"):
         (folder / name).write_bytes(pack_model(ptq_flatbuffer, contract))
     (folder / "metrics.json").write_text("{}", encoding="utf-8")
@@ -62,9 +62,12 @@ def write_labels(tmp_path: Path, small_spec: Any, natural_views: np.ndarray) -> 
         folder.mkdir()
         count = len(natural_views)
         np.save(folder / "views.npy", natural_views[:, ::step_px, ::step_px])
-        text = {name: np.full(count, "a") for name in ("files", "groups", "collections", "degradations")}
+        arrays: dict[str, Any] = {
+            name: np.full(count, "a") for name in ("files", "groups", "collections", "degradations")
+        }
         quality = np.linspace(0, 1, count, dtype=np.float32)[:, np.newaxis]
-        np.savez(folder / "labels.npz", sides=np.full(count, side), target_quality=quality, **text)
+        arrays |= {"sides": np.full(count, side), "target_quality": quality}
+        np.savez(folder / "labels.npz", **arrays)
         labels = {"category_labels": small_spec.category_labels, "style_labels": small_spec.style_labels}
         facts: dict[str, Any] = {**labels, "split_seed": 0, "manifests": []}
         finish_artifact(folder, "labels", {}, [], time.time(), **facts)
