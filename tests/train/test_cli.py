@@ -101,15 +101,18 @@ def test_a_fault_is_one_line_without_a_traceback(checkout: Path, tmp_path: Path)
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("force", "message"), [([], "the same command resumes"), (["--force"], "the same command without --force resumes")]
+)
 def test_an_interruption_says_how_to_go_on(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, rated_set: list[str]
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, force: list[str], message: str
 ) -> None:
     def interrupt(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "adapt", interrupt)
-    assert cli.main(["adapt", *rated_set]) == 130
-    assert "the same command resumes" in capsys.readouterr().err
+    monkeypatch.setattr(cli, "_run_distil", interrupt)
+    assert cli.main(["distill", "--config", "c.toml", "--labels", "l", "--out", "o", *force]) == 130
+    assert message in capsys.readouterr().err
 
 
 def test_a_missing_library_is_named_with_the_way_to_get_it(checkout: Path, tmp_path: Path) -> None:
