@@ -91,7 +91,7 @@ def product_mask(image: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
 
 
 def shrink_product(image: NDArray[np.uint8], strength: float, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Too small: the product's longer extent fills 65 % down to 12 % of the frame (or less than it did)."""
+    """Too small: the product's longer extent fills 62 % down to 12 % of the frame (or less than it did)."""
     product = _need_product(image)
     share = 0.68 * (0.12 / 0.68) ** strength
     scale = min(share / product.fill_share, 1.0 - 0.3 * strength)
@@ -121,7 +121,7 @@ def move_off_center(image: NDArray[np.uint8], strength: float, rng: np.random.Ge
 
 
 def cut_off(image: NDArray[np.uint8], strength: float, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Cut off: 4 % to 60 % of the product's extent lies beyond one edge of the frame, or beyond a corner."""
+    """Cut off: 5 % to 58 % of the product's extent lies beyond one edge of the frame, or beyond a corner."""
     product = _need_product(image)
     height, width = image.shape[:2]
     left, top, right, bottom = product.box

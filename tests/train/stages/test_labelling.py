@@ -94,7 +94,7 @@ def test_labels_that_were_cut_short_are_a_usage_error(chain: Any, tmp_path: Path
     shutil.copytree(chain.labels, folder)
     content = (folder / name).read_bytes()
     (folder / name).write_bytes(content[: int(share * len(content))])
-    with pytest.raises(UsageError, match="labels cannot be read: .*; run label again"):
+    with pytest.raises(UsageError, match=r"labels cannot be read: .*; run label again"):
         load_labels(folder)
 
 
