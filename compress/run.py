@@ -55,7 +55,8 @@ def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | No
         The path of the int8 model.
 
     Raises:
-        UsageError: the recipe, the student, the labels or ``out`` cannot be used.
+        ManifestError: the recipe asks for a second look, and a manifest of the photographs is gone or faulty.
+        UsageError: the recipe, the student, the labels or ``out`` cannot be used, or photos for a second look are gone.
     """
     started = time.time()
     recipe = load_config(recipe_path, Recipe)
