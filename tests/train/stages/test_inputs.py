@@ -103,3 +103,10 @@ def test_too_few_rated_photos_are_found_before_the_work(chain: Any, tmp_path: Pa
     manifest.write_text(chain.manifest.read_text(encoding="utf-8").replace(",train", ",validation"), encoding="utf-8")
     with pytest.raises(UsageError, match="no rated photo falls into the training part"):
         fit_teacher(chain.teacher_config, [manifest], tmp_path / "t")
+
+
+def test_a_pattern_that_leaves_nothing_out_is_a_mistake(chain: Any, tmp_path: Path) -> None:
+    samples = replace(chain.teacher_config.samples, leave_out=("1*.png", "*ss03*"))
+    with pytest.raises(UsageError, match=r"leave_out: no photo's file matches '\*ss03\*'"):
+        fit_teacher(replace(chain.teacher_config, samples=samples), [chain.manifest], tmp_path / "t")
+    assert not (tmp_path / "t").exists()
