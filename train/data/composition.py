@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import UsageError
 
-__all__ = ["Product", "cut_off", "find_product", "move_off_center", "product_mask", "reframe", "shrink_product", "tilt"]
+__all__ = ["Product", "cut_off", "find_product", "move_off_center", "reframe", "shrink_product", "tilt"]
 
 BORDER_SHARE = 0.02  # of the shorter side: the rim that must be background
 NEAR_WHITE = 225  # darkest channel of a background that counts as near white
@@ -82,12 +82,6 @@ def find_product(image: NDArray[np.uint8]) -> Product | None:
         return None
     columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
     return Product(mask, (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1), background)
-
-
-def product_mask(image: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
-    """The product's bool (height, width) mask, or None when the background is not near white and even."""
-    product = find_product(image)
-    return None if product is None else product.mask
 
 
 def shrink_product(image: NDArray[np.uint8], strength: float, rng: np.random.Generator) -> NDArray[np.uint8]:
