@@ -194,3 +194,20 @@ def test_sources_can_be_left_out_without_a_config_of_their_own(
     assert as_written.samples.leave_out == ()
     assert without.samples.leave_out == ("*ss03*", "*ss01*")
     assert replace(without, samples=as_written.samples) == as_written
+
+
+@pytest.mark.needs_tensorflow
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "pass --data to search for a teacher, or --labels to search for a student"),
+        (["--labels", "l", "--data", "m.csv"], "pass --data to search for a teacher, or --labels"),
+        (["--labels", "l", "--weights", "a.npz", "--weights", "b.npz"], "pass --weights once"),
+        (["--labels", "l", "--features", "f"], "a student reads no features: leave out --features"),
+    ],
+)
+def test_a_search_is_for_a_teacher_or_a_student(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert cli.main(["search", "--config", "c.toml", "--space", "s.toml", "--out", "o", *arguments]) == 2
+    assert message in capsys.readouterr().err
