@@ -15,7 +15,6 @@ from edge_runtime.decode import decode_photo
 from edge_runtime.interpreter import Interpreter
 from edge_runtime.quality import compute_attributes, compute_raw_quality
 from edge_runtime.views import make_detail_view
-from train.data.manifest import load_manifests
 from train.progress import track
 from train.stages.label import LabelledViews
 
@@ -39,6 +38,10 @@ def build_contract(
         view: what the model sees.
         name: of the model.
         provenance: to be kept in the contract.
+
+    Raises:
+        ManifestError: as ``LabelledViews.load_photos``, where the contract has a second look.
+        UsageError: likewise.
     """
     validation = labels.build_validation()
     interpreter = Interpreter(flatbuffer, num_threads=2)
@@ -87,7 +90,7 @@ def _look_closer(
     share: float,
 ) -> None:
     """Adds the second look at each validation photo that is large enough for one, decoded as the runtime will."""
-    photos = {photo.file: photo for photo in load_manifests(labels.manifests)}
+    photos = labels.load_photos()
     files = labels.files[labels.select_rated("validation")]
     for look, file in zip(looks, track(files, "details", total=len(files)), strict=True):
         decoded = decode_photo(photos[file].path, compute_decode_view(view, share))

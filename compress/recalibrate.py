@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from compress.contract import build_contract
-from compress.files import MODEL_ENDINGS
+from compress.files import find_models
 from compress.recipe import Recipe
 from compress.run import STAGE
 from edge_runtime.contract import pack_model, unpack_model
@@ -25,7 +25,7 @@ def recalibrate(artifact: Path, recipe_path: Path, labels: Path, out: Path, *, f
     """Fits the maps to points and intervals again, as the recipe's ``[contract]`` says, and packs the models with them.
 
     Args:
-        artifact: of ``python -m compress run``. It stays as it is.
+        artifact: of ``python -m compress run``. It stays as it is. It may lack its pruned model; so does the new one.
         recipe_path: may differ from the one that the artifact was made by in ``[contract]`` alone.
         labels: artifact of ``label``, whose validation photos the maps are fitted on.
         out: the new artifact's folder.
@@ -48,7 +48,7 @@ def recalibrate(artifact: Path, recipe_path: Path, labels: Path, out: Path, *, f
             "[contract] alone"
         )
     name = made["name"]
-    sources = {kind: artifact / f"{name}{ending}" for kind, ending in MODEL_ENDINGS.items()}
+    sources = find_models(artifact, name)
     packed = {kind: unpack_model(path) for kind, path in sources.items()}
     flatbuffer, old = packed["int8"]
     labelled = load_labels(labels)
@@ -56,7 +56,16 @@ def recalibrate(artifact: Path, recipe_path: Path, labels: Path, out: Path, *, f
         raise UsageError(f"{labels} tells other categories or styles apart than {sources['int8']}: pass its own labels")
     if labelled.split_seed != made["split_seed"]:
         raise UsageError(f"{labels} was split by seed {labelled.split_seed}, {artifact} by {made['split_seed']}")
-    open_artifact(out, {**wanted, "artifact": str(artifact.resolve())}, force=force)
+    size_px = (old.view.height_px, old.view.width_px)
+    if labelled.views.shape[1:3] != size_px:
+        raise UsageError(
+            f"{labels} holds views of {labelled.views.shape[1]} px, {sources['int8']} takes {size_px[0]} px"
+        )
+    if not len(labelled.select_rated("validation")):
+        raise UsageError(f"{labels} has no rated photo in the validation part to fit the maps on: pass other labels")
+    inputs = [*sources.values(), labels / "labels.npz"]
+    settings = {**wanted, "artifact": str(artifact.resolve())}
+    open_artifact(out, settings, inputs, force=force, spared=[recipe_path, artifact / "metrics.json"])
     contract = build_contract(flatbuffer, recipe.contract, labelled, old.view, name, old.provenance)
     for kind, (content, before) in packed.items():
         (out / sources[kind].name).write_bytes(pack_model(content, replace(contract, precision=before.precision)))

@@ -7,6 +7,7 @@ import shutil
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tf_keras
@@ -54,7 +55,8 @@ def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | No
         The path of the int8 model.
 
     Raises:
-        UsageError: the recipe, the student, the labels or ``out`` cannot be used.
+        ManifestError: the recipe asks for a second look, and a manifest of the photographs is gone or faulty.
+        UsageError: the recipe, the student, the labels or ``out`` cannot be used, or photos for a second look are gone.
     """
     started = time.time()
     recipe = load_config(recipe_path, Recipe)
@@ -68,9 +70,12 @@ def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | No
             f"{labels} holds other labels than {student_folder} was trained on: pass those with --labels, or train the "
             "student anew"
         )
+    if recipe.contract.detail_share:
+        labelled.load_photos()  # the second look needs them, an hour from here
+    sides = _read_sides(student_folder)
     settings = {**asdict(recipe), "student": str(student_folder.resolve())}
     inputs = [student_folder / "student.weights.h5", labels / "labels.npz"]
-    work = open_artifact(out, settings, inputs, force=force)
+    work = open_artifact(out, settings, inputs, force=force, spared=[recipe_path])
     tf_keras.utils.set_random_seed(recipe.seed)
     loss = replace(config.loss, teacher_share=recipe.float_share, quality_partners=0.0, hints=0.0)
     job = Job(recipe, spec, loss, labelled, work)
@@ -117,9 +122,18 @@ def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | No
         split_seed=labelled.split_seed,
         manifests=list(labelled.manifests),
         labels=provenance["labels_provenance"]["teacher"]["labels"],
-        student=json.loads((student_folder / "metrics.json").read_text(encoding="utf-8"))["sides"],
+        student=sides,
     )
     return out / f"{config.name}.tflite"
+
+
+def _read_sides(student_folder: Path) -> Any:
+    """How well the student agrees with people, by side of the split."""
+    path = student_folder / "metrics.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["sides"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path}: the student's metrics cannot be read: {error}; run distill again") from error
 
 
 def _prune(job: Job, student: tf_keras.Model, views: NDArray[np.uint8]) -> tuple[tf_keras.Model, float]:

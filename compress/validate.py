@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from compress.files import MODEL_ENDINGS
+from compress.files import find_models
 from edge_runtime import PhotoScorer, Score
 from edge_runtime.contract import unpack_model
 from edge_runtime.decode import decode_photo
@@ -40,7 +40,8 @@ Scores = list[Score]
 def validate(
     artifact: Path, manifests: Sequence[Path] | None = None, *, part: str = "test", limit: int = 0
 ) -> dict[str, Any]:
-    """Scores rated photos with the float, the pruned and the int8 model of an artifact and writes ``parity.json``.
+    """Scores rated photos with the float and the int8 model of an artifact, and the pruned one if it is there, and
+    writes ``parity.json``.
 
     Args:
         artifact: made by ``python -m compress run``.
@@ -54,17 +55,16 @@ def validate(
         right attribute is the one that falls, and the accuracy of the label heads.
 
     Raises:
-        UsageError: the artifact or the part holds nothing to look at.
+        UsageError: the artifact lacks a model, or the part holds nothing to look at.
     """
     provenance = read_provenance(artifact, "compressed")
-    name = provenance["name"]
+    files = find_models(artifact, provenance["name"])
     photos = load_manifests(manifests or [Path(path) for path in provenance["manifests"]])
     split = assign_split(photos, provenance["split_seed"])
     unseen = [photo for photo in photos if split[photo.file] == part]
     rated = _thin_out([photo for photo in unseen if photo.mos is not None], limit)
     if not rated:
         raise UsageError(f"no rated photo lies in the {part} part: pass other manifests with --data")
-    files = {kind: artifact / f"{name}{ending}" for kind, ending in MODEL_ENDINGS.items()}
     scores = {kind: _score(path, rated) for kind, path in files.items()}
     points = {kind: np.array([score.quality for score in values]) for kind, values in scores.items()}
     sides = [part] * len(rated)
@@ -72,8 +72,11 @@ def validate(
         "part": part,
         "photos": len(rated),
         "agreement": {kind: evaluate_quality(rated, sides, values / 100)[part] for kind, values in points.items()},
-        "int8_against_float": _compare(scores["float"], scores["int8"]),
-        "int8_against_pruned": _compare(scores["pruned"], scores["int8"]),
+        **{
+            f"int8_against_{kind}": _compare(values, scores["int8"])
+            for kind, values in scores.items()
+            if kind != "int8"
+        },
         "interval": _check_interval(rated, scores["int8"]),
         "files": {kind: _describe_file(path) for kind, path in files.items()},
         "pairs": _compare_pairs(files["int8"], unseen, limit),
@@ -205,8 +208,9 @@ def format_report(report: dict[str, Any]) -> str:
             low, high = values["srcc"]["low"], values["srcc"]["high"]
             interval = "no interval: too few groups" if low is None else f"srcc {low:.3f}-{high:.3f}"
             lines.append(f"{kind:7} {name:14} n={values['count']:<5} {shown}  ({interval})")
-    for key in ("int8_against_float", "int8_against_pruned"):
-        values = report[key]
+    for key, values in report.items():
+        if not key.startswith("int8_against_"):
+            continue
         lines.append(
             f"{key.replace('_', ' ')}: p50 {values['p50_points']:.2f}  p99 {values['p99_points']:.2f}  "
             f"max {values['max_points']:.2f} points, verdict flips {100 * values['verdict_flip_share']:.1f} %"

@@ -92,6 +92,8 @@ def _run_search(arguments: argparse.Namespace) -> None:
         raise UsageError("pass --data to search for a teacher, or --labels to search for a student")
     if arguments.labels is not None and len(arguments.weights) > 1:
         raise UsageError("a student starts from one file of weights: pass --weights once")
+    if arguments.labels is not None and arguments.features is not None:
+        raise UsageError("a student reads no features: leave out --features")
     if arguments.labels is not None:
         config = load_config(arguments.config, DistilConfig)
         weights = next(iter(arguments.weights), config.student.weights)

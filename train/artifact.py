@@ -13,6 +13,8 @@ import platform
 import shutil
 import subprocess
 import time
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from typing import Any
 from edge_runtime.errors import UsageError
 
 __all__ = [
+    "NPZ_ERRORS",
     "PROVENANCE",
     "compute_digest",
     "compute_digests",
@@ -29,12 +32,21 @@ __all__ = [
     "write_json",
 ]
 
+# What numpy raises for a .npz that is missing, damaged, cut short, of another kind, or without an array asked for.
+NPZ_ERRORS = (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
 PROVENANCE = "provenance.json"
 WORK = "work"
 _LIBRARIES = ("tensorflow", "keras", "tf-keras", "tensorflow-model-optimization", "numpy", "pillow", "opencv-python")
 
 
-def open_artifact(folder: Path, config: Mapping[str, Any], inputs: Sequence[Path] = (), *, force: bool = False) -> Path:
+def open_artifact(
+    folder: Path,
+    config: Mapping[str, Any],
+    inputs: Sequence[Path] = (),
+    *,
+    force: bool = False,
+    spared: Sequence[Path] = (),
+) -> Path:
     """Claims ``folder`` for a stage with ``config`` and returns its work folder.
 
     An unfinished folder of the same config and inputs is resumed. One that was claimed but holds no work yet, because
@@ -45,11 +57,12 @@ def open_artifact(folder: Path, config: Mapping[str, Any], inputs: Sequence[Path
         config: of the stage; what can be written as JSON.
         inputs: files that the stage reads. Of what is no file, the stage itself says so.
         force: replace an artifact that is there.
+        spared: further files that ``force`` must not delete.
 
     Raises:
         UsageError: the folder holds a finished artifact, or the beginning of one with another config or of other
-            inputs, and ``force`` is not set; it holds files that no stage wrote, which ``force`` does not delete
-            either; it cannot be written, or an input cannot be read.
+            inputs, and ``force`` is not set; it holds files that no stage wrote, or one that this one reads, which
+            ``force`` does not delete either; it cannot be written, or an input cannot be read.
     """
     claim = folder / WORK / "config.json"
     try:
@@ -60,12 +73,21 @@ def open_artifact(folder: Path, config: Mapping[str, Any], inputs: Sequence[Path
     text = json.dumps({**config, "inputs": digests} if digests else config, indent=1, sort_keys=True)
     try:
         if folder.exists() and any(folder.iterdir()):
+            if force:
+                _check_apart(folder, [*inputs, *spared])
             _clear(folder, claim, text, force=force)
         claim.parent.mkdir(parents=True, exist_ok=True)
         claim.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{folder} cannot be made an artifact folder: {error}; choose another --out") from error
     return claim.parent
+
+
+def _check_apart(folder: Path, paths: Sequence[Path]) -> None:
+    """Makes sure that nothing that a stage reads lies in the folder that is to be emptied for it."""
+    for path in paths:
+        if path.exists() and path.resolve().is_relative_to(folder.resolve()):
+            raise UsageError(f"{folder} holds {path}, which --force would delete unread: choose another --out")
 
 
 def _clear(folder: Path, claim: Path, text: str, *, force: bool) -> None:

@@ -10,6 +10,7 @@ from edge_runtime.errors import PhotogateError
 __all__ = ["run_stage"]
 
 _OWN_PACKAGES = ("compress", "edge_runtime", "train")
+_RESUMED = ("fit-teacher", "label", "distill", "search", "run")  # the others take no longer than what they would keep
 
 
 def run_stage(package: str, arguments: argparse.Namespace) -> int:
@@ -34,6 +35,9 @@ def run_stage(package: str, arguments: argparse.Namespace) -> int:
         print(f"{command}: {error.name} is not installed: pip install '.[{package}]'", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; the same command resumes", file=sys.stderr)
+        way = "begins anew"
+        if arguments.stage in _RESUMED:
+            way = "without --force resumes" if getattr(arguments, "force", False) else "resumes"
+        print(f"interrupted; the same command {way}", file=sys.stderr)
         return 130
     return 0

@@ -161,8 +161,8 @@ class StudentConfig:
 
 @dataclass(frozen=True)
 class FitConfig:
-    """One training run. ``epochs`` 0: the weights stay as they come in. ``epoch_samples`` 0 means all; ``patience``
-    counts epochs without a better validation SRCC."""
+    """One training run. ``epochs`` 0: the weights stay as they come in. ``epoch_samples``, of a student, 0
+    means all; ``patience`` counts epochs without a better validation SRCC."""
 
     epochs: int = 10
     batch_size: int = 32
@@ -246,6 +246,13 @@ class TeacherConfig:
 
     def __post_init__(self) -> None:
         check_ranges(self, seed=(0, LARGEST_SEED))
+        unread = {
+            "epoch_samples in [fit]": self.fit.epoch_samples,
+            "quality_partners in [loss]": self.loss.quality_partners,
+            "hints in [loss]": self.loss.hints,
+        }
+        if set_ones := [name for name, value in unread.items() if value]:
+            raise UsageError(f"{', '.join(set_ones)}: a student's alone, a teacher does not read it; leave it out")
         names = [backbone.name for backbone in self.backbones]
         if not names or len(set(names)) < len(names):
             raise UsageError(f"backbones are {', '.join(names) or 'none'}: name at least one, and each once")
@@ -301,5 +308,7 @@ class DistilConfig:
     def __post_init__(self) -> None:
         check_file_name(self.name)
         check_ranges(self, seed=(0, LARGEST_SEED), crop_share=(0, 1))
+        if min(self.fit.batch_size, self.refit.batch_size) < 2:
+            raise UsageError("a batch holds views and their partners: set batch_size in [fit] and [refit] to 2 or more")
         if any(count < 1 for count in self.repeats.values()):
             raise UsageError(f"repeats is {self.repeats}: each must be 1 or more")

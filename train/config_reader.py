@@ -81,8 +81,8 @@ def check_file_name(name: str) -> None:
 def check_ranges(section: Any, **ranges: tuple[float, float]) -> None:
     for name, (low, high) in ranges.items():
         value = getattr(section, name)
-        if not low <= value <= high:
-            wanted = f"{low:g} or more" if high == math.inf else f"from {low:g} to {high:.10g}"
+        if not (low <= value <= high and math.isfinite(value)):
+            wanted = f"{low:g} or more, and finite" if high == math.inf else f"from {low:g} to {high:.10g}"
             raise UsageError(f"{name} is {value!r}: it must be {wanted}")
 
 

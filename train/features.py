@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from edge_runtime.contract import ViewSpec
 from edge_runtime.errors import InputError, UsageError
 from edge_runtime.views import make_view
-from train.artifact import compute_digest
+from train.artifact import NPZ_ERRORS, compute_digest
 from train.data.samples import Sample, load_sample
 from train.progress import track
 
@@ -53,7 +53,7 @@ class FeatureCache:
     Shards without digests, from before there were any, are left aside.
 
     Raises:
-        UsageError: the folder holds features of another identity.
+        UsageError: the folder holds features of another identity, or damaged ones.
         InputError: from the methods, a sample's photo cannot be read.
     """
 
@@ -69,15 +69,22 @@ class FeatureCache:
         mark.write_text(identity, encoding="utf-8")
         self._rows: dict[tuple[str, str], tuple[NDArray[np.float16], NDArray[np.float32]]] = {}
         for shard in sorted(folder.glob("shard-*.npz")):
-            with np.load(shard) as archive:
-                if "digests" not in archive:
-                    continue
-                names = zip(archive["keys"].tolist(), archive["digests"].tolist(), strict=True)
-                values = zip(archive["features"], archive["attributes"], strict=True)
-                self._rows.update(zip(names, values, strict=True))
+            try:
+                self._read(shard)
+            except NPZ_ERRORS as error:
+                raise UsageError(
+                    f"{shard}: these features cannot be read: {error}; delete the file, and they are computed anew"
+                ) from error
 
     def __contains__(self, sample: Sample) -> bool:
         return _name_row(sample) in self._rows
+
+    def _read(self, shard: Path) -> None:
+        with np.load(shard) as archive:
+            if "digests" in archive:
+                names = zip(archive["keys"].tolist(), archive["digests"].tolist(), strict=True)
+                values = zip(archive["features"], archive["attributes"], strict=True)
+                self._rows.update(zip(names, values, strict=True))
 
     def add(self, rows: Sequence[tuple[Sample, NDArray[np.float32], NDArray[np.float32]]]) -> None:
         """Keeps (sample, features, attributes) rows as one shard, whole or not at all."""
@@ -118,7 +125,7 @@ class StackedFeatures:
     """What several frozen backbones see in samples, side by side; each has a cache of its own below ``folder``.
 
     Raises:
-        UsageError: a cache holds features of another identity.
+        UsageError: a cache holds features of another identity, or damaged ones.
     """
 
     def __init__(self, folder: Path, sources: Sequence[FeatureSource]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.errors import UsageError
 from train.config import FitConfig
 from train.metrics import compute_srcc
 
@@ -78,6 +79,9 @@ def fit(
 
     Returns:
         The log, one dict an epoch.
+
+    Raises:
+        UsageError: the training diverged.
     """
     if not config.epochs:
         return []
@@ -160,6 +164,8 @@ def _build_scorer(api: Any, validation: Validation) -> Any:
     class ScoreValidation(api.callbacks.Callback):  # type: ignore[misc, name-defined]
         def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
             predicted = self.model.predict(validation.inputs, batch_size=32, verbose=0)["quality"]
+            if not np.isfinite(predicted).all():
+                raise UsageError(f"the training diverged in epoch {epoch + 1}: lower learning_rate in the config")
             if logs is not None:
                 logs["val_srcc"] = validation.compute_agreement(predicted.ravel())
                 print(f"validation SRCC {logs['val_srcc']:.4f}", flush=True)

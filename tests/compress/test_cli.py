@@ -125,6 +125,9 @@ def test_an_interruption_says_how_to_go_on(capsys: pytest.CaptureFixture[str], m
     def interrupt(arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_validate", interrupt)
+    for stage in ("_validate", "_run"):
+        monkeypatch.setattr(cli, stage, interrupt)
     assert cli.main(["validate", "a"]) == 130
+    assert "the same command begins anew" in capsys.readouterr().err
+    assert cli.main(["run", "--recipe", "r.toml", "--student", "s", "--out", "o"]) == 130
     assert "the same command resumes" in capsys.readouterr().err

@@ -34,6 +34,7 @@ def student(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "inputs": {"labels.npz": compute_digest(labels / "labels.npz")},
     }
     (folder / "provenance.json").write_text(json.dumps(provenance), encoding="utf-8")
+    (folder / "metrics.json").write_text(json.dumps({"sides": {}}), encoding="utf-8")
 
     def cut_short(recipe: Any, spec: Any, loss: Any, labelled: Any, work: Path) -> None:
         (work / "pruned.weights.h5").write_bytes(b"half")
@@ -55,6 +56,41 @@ def test_labels_that_the_student_was_not_trained_on_are_refused(student: Path, t
     with pytest.raises(UsageError, match=f"{other.name} holds other labels than .*student was trained on: pass those"):
         compress_run.run(tmp_path / "recipe.toml", student, tmp_path / "out", labels=named)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("content", [None, b"{", b"{}", b"[]"])
+def test_metrics_that_the_artifact_will_tell_are_missed_before_the_work(
+    student: Path, tmp_path: Path, content: bytes | None
+) -> None:
+    (student / "metrics.json").unlink()
+    if content is not None:
+        (student / "metrics.json").write_bytes(content)
+    with pytest.raises(UsageError, match=r"metrics\.json: the student's metrics cannot be read"):
+        compress_run.run(tmp_path / "recipe.toml", student, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_photos_of_the_second_look_are_missed_before_the_work(
+    student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Labels:
+        def load_photos(self) -> None:
+            raise UsageError("photos are gone")
+
+    monkeypatch.setattr(compress_run, "load_labels", lambda folder: Labels())
+    (tmp_path / "recipe.toml").write_text('name = "r"\n[contract]\ndetail_share = 0.8\n', encoding="utf-8")
+    with pytest.raises(UsageError, match="photos are gone"):
+        compress_run.run(tmp_path / "recipe.toml", student, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_recipe_inside_the_artifact_is_not_deleted(student: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        compress_run.run(tmp_path / "recipe.toml", student, tmp_path / "out")
+    recipe = (tmp_path / "recipe.toml").rename(tmp_path / "out" / "recipe.toml")
+    with pytest.raises(UsageError, match=r"recipe\.toml, which --force would delete unread"):
+        compress_run.run(recipe, student, tmp_path / "out", force=True)
+    assert recipe.exists()
 
 
 def test_work_on_another_student_is_not_taken_over(student: Path, tmp_path: Path) -> None:

@@ -37,6 +37,19 @@ def test_biq2021(tmp_path: Path, images: Path) -> None:
     assert second.group == first.group
 
 
+def test_a_place_that_cannot_be_written_is_told_before_the_photos_are_read(tmp_path: Path, images: Path) -> None:
+    file = write(tmp_path / "file.txt", "x")
+    with pytest.raises(UsageError, match=r"file\.txt is not a folder; choose another path"):
+        adapt("folder", images, None, file / "m.csv", without=[tmp_path / "none.csv"])
+    with pytest.raises(UsageError, match="exists already"):
+        adapt("folder", images, None, file, without=[tmp_path / "none.csv"])
+
+
+def test_of_a_folder_only_files_are_photos(tmp_path: Path, images: Path) -> None:
+    (images / "album.jpg").mkdir()
+    assert adapt("folder", images, None, tmp_path / "m.csv") == (4, [])
+
+
 def test_koniq_scores_are_read_on_the_normalised_scale(tmp_path: Path, images: Path) -> None:
     scores = write(tmp_path / "s.csv", KONIQ_SCORES + "10004473376.jpg,0,0,25,73,7,105,3.828571,0.527278,67.8\n")
     adapt("koniq10k", images, scores, tmp_path / "m.csv")

@@ -93,6 +93,17 @@ def test_foreign_files_are_never_deleted(tmp_path: Path, force: bool) -> None:
     assert (tmp_path / "holiday.jpg").exists()
 
 
+def test_force_does_not_delete_what_the_stage_reads(tmp_path: Path) -> None:
+    work = begin(tmp_path / "labels")
+    finish_artifact(tmp_path / "labels", "labels", CONFIG, [], time.time())
+    (tmp_path / "link").symlink_to(tmp_path / "labels")
+    inputs = [tmp_path / "imagenet", tmp_path / "labels" / "work" / "checkpoint"]
+    for folder in (tmp_path / "labels", tmp_path / "link"):
+        with pytest.raises(UsageError, match="checkpoint, which --force would delete unread"):
+            open_artifact(folder, {"name": "b"}, inputs, force=True)
+    assert (work / "checkpoint").exists() and (tmp_path / "labels" / "provenance.json").exists()
+
+
 def test_a_file_in_the_way_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "out").write_bytes(b"x")
     with pytest.raises(UsageError, match="cannot be made an artifact folder"):

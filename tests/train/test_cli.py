@@ -101,15 +101,18 @@ def test_a_fault_is_one_line_without_a_traceback(checkout: Path, tmp_path: Path)
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("force", "message"), [([], "the same command resumes"), (["--force"], "the same command without --force resumes")]
+)
 def test_an_interruption_says_how_to_go_on(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, rated_set: list[str]
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, force: list[str], message: str
 ) -> None:
     def interrupt(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "adapt", interrupt)
-    assert cli.main(["adapt", *rated_set]) == 130
-    assert "the same command resumes" in capsys.readouterr().err
+    monkeypatch.setattr(cli, "_run_distil", interrupt)
+    assert cli.main(["distill", "--config", "c.toml", "--labels", "l", "--out", "o", *force]) == 130
+    assert message in capsys.readouterr().err
 
 
 def test_a_missing_library_is_named_with_the_way_to_get_it(checkout: Path, tmp_path: Path) -> None:
@@ -191,3 +194,20 @@ def test_sources_can_be_left_out_without_a_config_of_their_own(
     assert as_written.samples.leave_out == ()
     assert without.samples.leave_out == ("*ss03*", "*ss01*")
     assert replace(without, samples=as_written.samples) == as_written
+
+
+@pytest.mark.needs_tensorflow
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "pass --data to search for a teacher, or --labels to search for a student"),
+        (["--labels", "l", "--data", "m.csv"], "pass --data to search for a teacher, or --labels"),
+        (["--labels", "l", "--weights", "a.npz", "--weights", "b.npz"], "pass --weights once"),
+        (["--labels", "l", "--features", "f"], "a student reads no features: leave out --features"),
+    ],
+)
+def test_a_search_is_for_a_teacher_or_a_student(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert cli.main(["search", "--config", "c.toml", "--space", "s.toml", "--out", "o", *arguments]) == 2
+    assert message in capsys.readouterr().err

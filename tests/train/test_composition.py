@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge_runtime.errors import UsageError
-from train.data.composition import Product, find_product, product_mask, reframe
+from train.data.composition import Product, find_product, reframe
 from train.data.degradations import COMPOSITION_KINDS, Degradation, apply
 from train.data.manifest import load_manifest
 
@@ -74,7 +74,7 @@ def test_holes_and_white_parts_belong_to_the_product() -> None:
     ],
 )
 def test_says_when_the_framing_is_unknown(picture: Picture) -> None:
-    assert find_product(picture) is None and product_mask(picture) is None
+    assert find_product(picture) is None
     for kind in COMPOSITION_KINDS:
         with pytest.raises(UsageError, match="near-white background"):
             apply(picture, Degradation(kind, 0.5, 0))

@@ -117,6 +117,12 @@ def test_a_wrong_type_names_place_and_value(data: dict[str, Any], message: str) 
         ({"backbones": [{"is_trainable": True}], "ridge": {"share": 0.5}}, r"rest on frozen features: set share = 0"),
         ({"ridge": {"share": 1.1}}, r"ridge: share is 1\.1"),
         ({"ridge": {"rated_share": 0.1}}, r"rated_share without a share"),
+        ({"fit": {"learning_rate": float("inf")}}, r"learning_rate is inf: it must be 0 or more, and finite"),
+        ({"fit": {"epoch_samples": 9}}, r"t\.toml: epoch_samples in \[fit\]: a student's alone"),
+        (
+            {"loss": {"hints": 0.1, "quality_partners": 1.0}},
+            r"quality_partners in \[loss\], hints in \[loss\]: a student's",
+        ),
     ],
 )
 def test_a_value_out_of_range_is_refused(data: dict[str, Any], message: str) -> None:
@@ -156,6 +162,13 @@ def test_a_students_name_and_seed_are_checked_too() -> None:
             parse_config({"name": name}, DistilConfig, "c.toml")
     with pytest.raises(UsageError, match=r"c\.toml: seed is -1"):
         parse_config({"name": "s", "seed": -1}, DistilConfig, "c.toml")
+
+
+@pytest.mark.parametrize("section", ["fit", "refit"])
+def test_a_students_batch_has_room_for_a_partner(section: str) -> None:
+    with pytest.raises(UsageError, match=r"c\.toml: a batch holds views and their partners"):
+        parse_config({"name": "s", section: {"batch_size": 1}}, DistilConfig, "c.toml")
+    assert parse_config({"name": "s", section: {"batch_size": 2}}, DistilConfig, "c.toml").name == "s"
 
 
 def test_photos_are_taken_once_at_least() -> None:

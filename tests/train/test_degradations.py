@@ -22,9 +22,7 @@ from train.data.degradations import (
     TECHNICAL_KINDS,
     Degradation,
     apply,
-    apply_all,
     attribute_targets,
-    attribute_targets_all,
     is_visible,
     random_degradation,
 )
@@ -195,17 +193,6 @@ def test_targets(kind: str, strength: float) -> None:
     assert targets[KINDS[kind]] == pytest.approx(1.0 - strength)
     assert all(1.0 - strength <= value <= 1.0 for value in targets.values())
     assert min(targets, key=lambda name: targets[name]) == KINDS[kind]
-
-
-def test_several_degradations() -> None:
-    scene = render_scene(200, 200)
-    chain = (Degradation("underexposed", 0.5, 1), Degradation("sensor_noise", 0.4, 2))
-    assert np.array_equal(apply_all(scene, chain), apply(apply(scene, chain[0]), chain[1]))
-    assert np.array_equal(apply_all(scene, ()), scene)
-    targets = attribute_targets_all(chain)
-    expected = attribute_targets("underexposed", 0.5)["noise"] * (1 - 0.4)
-    assert targets["noise"] == pytest.approx(expected) and targets["exposure"] == pytest.approx(0.5)
-    assert attribute_targets_all(()) == dict.fromkeys(ATTRIBUTE_NAMES, 1.0)
 
 
 def test_what_cannot_be_seen_is_told() -> None:

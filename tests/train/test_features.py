@@ -181,6 +181,16 @@ def test_a_shard_that_was_not_written_whole_is_ignored(samples: list[Sample], tm
     assert all(sample in FeatureCache(folder, "tiny") for sample in samples)
 
 
+def test_a_damaged_shard_is_named(samples: list[Sample], tmp_path: Path) -> None:
+    compute_features(samples[:4], Extractor(), SIZE_PX, FeatureCache(tmp_path / "cache", "tiny"))
+    shard = tmp_path / "cache" / "shard-00000.npz"
+    whole = shard.read_bytes()
+    for content in (whole[: len(whole) // 2], b""):
+        shard.write_bytes(content)
+        with pytest.raises(UsageError, match=r"shard-00000\.npz: these features cannot be read: .*; delete the file"):
+            FeatureCache(tmp_path / "cache", "tiny")
+
+
 def test_features_of_another_backbone_are_refused(tmp_path: Path) -> None:
     FeatureCache(tmp_path / "cache", "resnet50 at 384 px")
     with pytest.raises(UsageError, match=r"holds features of resnet50 at 384 px, not of vgg16.*--features"):

@@ -76,6 +76,9 @@ def test_other_and_damaged_files_are_refused(tmp_path: Path) -> None:
     for other in others:
         with pytest.raises(ValueError, match="there is no VGG16 in it"):
             read_vgg16(write(path, other))
+    for wrong in ({"VGG16_0": 5}, {"VGG16_0": {"Conv_0": 5}}):
+        with pytest.raises(ValueError, match="what it calls a convolution is none"):
+            read_vgg16(write(path, wrong))
     parameters = build_parameters()
     del parameters["VGG16_0"]["Conv_12"]
     with pytest.raises(KeyError, match="Conv_12"):

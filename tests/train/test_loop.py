@@ -14,6 +14,7 @@ pytest.importorskip("tensorflow")
 keras = pytest.importorskip("keras")
 tf_keras = pytest.importorskip("tf_keras")
 
+from edge_runtime.errors import UsageError  # noqa: E402
 from train.config import FitConfig  # noqa: E402
 from train.loop import Validation, fit  # noqa: E402
 
@@ -149,3 +150,12 @@ def test_the_best_epoch_stands_at_the_end_of_a_resumed_run_too(tmp_path: Path) -
     model = build(tf_keras)
     run(tf_keras, model, tmp_path, callbacks=[build_script(tf_keras, [1, -1, -1, -1])])
     np.testing.assert_allclose(model.get_layer("quality").get_weights()[0][:, 0], [1.0, -2.0, 0.5, 0.0], rtol=1e-5)
+
+
+@APIS
+def test_a_training_that_diverged_says_so(api: Any, tmp_path: Path) -> None:
+    def spoil(target: Any, predicted: Any) -> Any:
+        return compute_loss(target, predicted) * float("nan")
+
+    with pytest.raises(UsageError, match="diverged in epoch 1: lower learning_rate"):
+        fit(api, build(api), generate(), 4, VALIDATION, CONFIG, {"quality": spoil}, tmp_path)

@@ -189,6 +189,13 @@ def test_writing_refuses_to_overwrite_and_to_lose(tmp_path: Path) -> None:
     assert "b.jpg" in path.read_text(encoding="utf-8")
 
 
+def test_a_name_in_another_encoding_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    rows = [{"file": "a.jpg", "group": "g"}, {"file": "caf\udce9.jpg", "group": "h"}]
+    with pytest.raises(ManifestError, match=r"entry 2 to write is not UTF-8 text \('caf.udce9\.jpg'\): rename"):
+        write_manifest(rows, tmp_path / "new.csv")
+    assert not list(tmp_path.iterdir())
+
+
 def test_reads_the_shared_manifest(shared_data: Path) -> None:
     photos = load_manifest(shared_data / "manifest.csv")
     rated = [photo.mos for photo in photos if photo.mos is not None]

@@ -144,3 +144,18 @@ def test_a_faulty_space_is_refused(tmp_path: Path, content: str, message: str) -
 def test_the_space_that_comes_along_fits_the_teachers_config(checkout: Path, tmp_path: Path) -> None:
     space = load_space(checkout / "train/configs/search-teacher.toml")
     assert len(search(CONFIG, space, Stage(), tmp_path, 2)["trials"]) == 2
+
+
+def test_trials_without_an_epoch_are_a_usage_error(tmp_path: Path) -> None:
+    def stand_still(config: Any, out: Path) -> None:
+        out.mkdir()
+        (out / "metrics.json").write_text(json.dumps({"log": []}), encoding="utf-8")
+
+    with pytest.raises(UsageError, match=r"trial-000: no epoch was trained, .* set epochs above 0"):
+        search(CONFIG, SPACE, stand_still, tmp_path, 2)
+
+
+def test_a_file_in_the_way_of_a_search_is_a_usage_error(tmp_path: Path) -> None:
+    (tmp_path / "out").touch()
+    with pytest.raises(UsageError, match="out cannot be made the folder of a search"):
+        search(CONFIG, SPACE, Stage(), tmp_path / "out", 2)

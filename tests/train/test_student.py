@@ -151,6 +151,13 @@ def test_large_minimalistic_takes_its_imagenet_weights(shared_weights: Path) -> 
     assert np.isfinite(np.asarray(student(draw_views())["category"])).all()
 
 
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"no archive"])
+def test_weights_that_cannot_be_read_are_a_usage_error(small: Any, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "w.npz").write_bytes(content)
+    with pytest.raises(UsageError, match=r"w\.npz: cannot read the backbone weights"):
+        load_backbone_weights(small, tmp_path / "w.npz")
+
+
 def test_weights_of_another_architecture_are_refused_and_change_nothing(small: Any, tmp_path: Path) -> None:
     arrays = find_backbone(small).get_weights()
     wrong = {

@@ -106,6 +106,12 @@ def test_weights_that_lie_elsewhere_now(teacher: Teacher, tmp_path: Path) -> Non
         load_teacher(tmp_path, [str(tmp_path / "other.npz")])
     loaded = load_teacher(tmp_path, [f"tiny={tmp_path / 'here.npz'}"])
     np.testing.assert_array_equal(loaded.backbones[0].get_weights()[0], teacher.backbones[0].get_weights()[0])
+    (tmp_path / "here.npz").rename(tmp_path / "there.npz")
+    moved = load_teacher(tmp_path, [str(tmp_path / "there.npz")])
+    (tmp_path / "there.npz").rename(tmp_path / "gone.npz")
+    load_teacher(tmp_path).open_features(tmp_path / "features")
+    (tmp_path / "gone.npz").rename(tmp_path / "there.npz")
+    moved.open_features(tmp_path / "features")  # the features that were cached then are not refused
 
 
 def test_damaged_heads_are_a_usage_error(teacher: Teacher, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from edge_runtime.errors import UsageError
 
 tf = pytest.importorskip("tensorflow")
 keras = pytest.importorskip("keras")
+flatbuffers = pytest.importorskip("flatbuffers")
 
 from train.models.tflite_weights import read_convolutions  # noqa: E402
 from train.models.weights import load_pretrained_weights  # noqa: E402
@@ -82,6 +83,19 @@ def test_half_precision_kernels_are_no_constants_of_a_convolution(tmp_path: Path
     """The converter puts a DEQUANTIZE before each."""
     with pytest.raises(UsageError, match=r"no constant"):
         load_pretrained_weights(build(), convert(build(seed=0), tmp_path / "m.tflite", "float16"))
+
+
+def test_an_operation_that_the_model_does_not_have_is_damage(tmp_path: Path) -> None:
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    path = convert(build(seed=0), tmp_path / "m.tflite")
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(path.read_bytes())))
+    model.subgraphs[0].operators[0].opcodeIndex = 99
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    path.write_bytes(bytes(builder.Output()))
+    with pytest.raises(ValueError, match="a damaged TFLite model: list index out of range"):
+        read_convolutions(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no model at all", b"\x1c\x00\x00\x00TFL3" + b"\xff" * 40])

@@ -7,6 +7,7 @@ import pickle
 import sys
 import types
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class _Storage:
         self.tensor = tensor
 
 
-def write(path: Path, state: dict[str, _Written], magic: int = MAGIC) -> Path:
+def write(path: Path, state: Mapping[str, object], magic: int = MAGIC) -> Path:
     stored: list[_Written] = []
 
     class Pickler(pickle.Pickler):
@@ -111,6 +112,8 @@ def test_what_is_no_plain_checkpoint_is_refused(torch_names: Any, tmp_path: Path
     half = {"a": _Written(torch_names, np.ones(4, np.float32), "HalfStorage")}
     with pytest.raises(ValueError, match=r"asks for torch\.HalfStorage"):
         read_torch_checkpoint(write(tmp_path / "half.pth", half))
+    with pytest.raises(ValueError, match=r"form before 1\.6"):
+        read_torch_checkpoint(write(tmp_path / "counter.pth", {**values, "epoch": 3}))
     harmful = tmp_path / "harmful.pth"
     harmful.write_bytes(pickle.dumps(print, protocol=2))
     with pytest.raises(ValueError, match="asks for"):

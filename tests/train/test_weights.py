@@ -112,6 +112,9 @@ def test_a_missing_shard_is_named(tmp_path: Path) -> None:
         ("model.json", b"{", "do not fit tiny"),
         ("model.json", b"{}", "do not fit tiny"),
         ("w.npz", b"no archive", "do not fit tiny"),
+        ("w.npz", b"PK\x03\x04 cut short", "do not fit tiny"),
+        ("w.npz", b"", "do not fit tiny"),
+        ("model.json", b"[]", "do not fit tiny"),
         ("w.weights.h5", b"no archive", "do not fit tiny"),
     ],
 )

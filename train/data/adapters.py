@@ -17,6 +17,7 @@ from pathlib import Path
 
 from edge_runtime.errors import InputError, ManifestError, UsageError
 from edge_runtime.formats import PHOTO_SUFFIXES
+from edge_runtime.output_file import check_output, say_os_errors
 from edge_runtime.paths import exists_as_file, exists_as_folder
 from train.artifact import compute_digest
 from train.data.manifest import load_manifests, write_manifest
@@ -90,7 +91,7 @@ def adapt(
 
     Raises:
         UsageError: there is no such adapter, it needs a table or takes none, ``per_folder`` is negative, or ``out``
-            exists.
+            exists or cannot be written.
         InputError: ``images`` is no folder.
         ManifestError: the table cannot be read, lacks a column, has a score that is no number or off the scale, or none
             of its photos lies in ``images``.
@@ -109,6 +110,7 @@ def adapt(
         raise InputError(f"{images}: not a folder; pass the folder that holds the photos of {adapter.source}")
     if exists_as_folder(out):
         raise UsageError(f"{out}: is a folder; name the manifest to write, for example {out / 'manifest.csv'}")
+    check_output(out, force=overwrite, makes_folder=True)  # before thousands of photos are read for their digests
     base = out.resolve().parent
     known = {compute_digest(photo.path) for photo in load_manifests([Path(path) for path in without])}
     rows: list[dict[str, object]] = []
@@ -139,7 +141,8 @@ def adapt(
         if not absent:
             raise ManifestError(f"{table}: no photos that are wanted and stand in no manifest yet")
         raise ManifestError(f"{table}: none of its {len(absent)} photos lies in {images} (first: {named})")
-    base.mkdir(parents=True, exist_ok=True)
+    with say_os_errors(out):
+        base.mkdir(parents=True, exist_ok=True)
     return write_manifest(rows, out, overwrite=overwrite), absent
 
 
@@ -152,7 +155,7 @@ def _draw_per_folder(entries: Iterator[_Entry], limit: int) -> Iterator[_Entry]:
     for entry in entries:
         folders.setdefault(entry.name.rpartition("/")[0].split("/")[0], []).append(entry)
     for members in folders.values():
-        drawn = sorted(members, key=lambda entry: hashlib.sha256(entry.name.encode()).digest())[:limit]
+        drawn = sorted(members, key=lambda entry: hashlib.sha256(os.fsencode(entry.name)).digest())[:limit]
         yield from sorted(drawn, key=lambda entry: entry.row)
 
 
@@ -221,7 +224,8 @@ def _read_grocery(table: Path) -> Iterator[_Entry]:
 
 def _read_folder(folder: Path) -> Iterator[_Entry]:
     """Every photo below a folder, in the order of their names: unrated, and a group of its own."""
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
+    named = (path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
+    paths = sorted(path for path in named if exists_as_file(path))
     for number, path in enumerate(paths, start=1):
         name = path.relative_to(folder).as_posix()
         yield _Entry(number, name, None, f"{folder.resolve().name}/{name}")

@@ -25,9 +25,7 @@ __all__ = [
     "TECHNICAL_KINDS",
     "Degradation",
     "apply",
-    "apply_all",
     "attribute_targets",
-    "attribute_targets_all",
     "is_visible",
     "random_degradation",
 ]
@@ -123,13 +121,6 @@ def apply(image: NDArray[np.uint8], degradation: Degradation) -> NDArray[np.uint
     return _REGISTRY[degradation.kind].apply(np.ascontiguousarray(image), degradation.strength, rng)
 
 
-def apply_all(image: NDArray[np.uint8], degradations: Sequence[Degradation]) -> NDArray[np.uint8]:
-    """Applies several degradations in the order given; see :func:`apply`."""
-    for degradation in degradations:
-        image = apply(image, degradation)
-    return image
-
-
 def attribute_targets(kind: str, strength: float) -> dict[str, float]:
     """What a flawless picture's attributes become: 1 is good, 0 the worst.
 
@@ -142,15 +133,6 @@ def attribute_targets(kind: str, strength: float) -> dict[str, float]:
     entry = _REGISTRY[kind]
     targets = {name: 1.0 - entry.side_effects.get(name, 0.0) * strength**2 for name in ATTRIBUTE_NAMES}
     targets[entry.attribute] = 1.0 - strength
-    return targets
-
-
-def attribute_targets_all(degradations: Sequence[Degradation]) -> dict[str, float]:
-    """Targets after several degradations: what each leaves, multiplied; all 1 for none."""
-    targets = dict.fromkeys(ATTRIBUTE_NAMES, 1.0)
-    for degradation in degradations:
-        for name, value in attribute_targets(degradation.kind, degradation.strength).items():
-            targets[name] *= value
     return targets
 
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_runtime.csv_rows import CsvRows
-from edge_runtime.errors import ManifestError, UsageError
+from edge_runtime.errors import ManifestError
+from edge_runtime.output_file import check_output, write_output
 from edge_runtime.paths import exists_as_file
 
 __all__ = ["Photo", "load_manifest", "load_manifests", "write_manifest"]
@@ -160,12 +161,12 @@ def write_manifest(rows: Iterable[Mapping[str, object]], path: str | Path, *, ov
         The number of rows written.
 
     Raises:
-        UsageError: ``path`` exists and ``overwrite`` is False.
-        ManifestError: there are no rows, or a row has no ``file`` or no ``group``.
+        UsageError: ``path`` exists and ``overwrite`` is False, or it cannot be written.
+        ManifestError: there are no rows, a row has no ``file`` or no ``group``, or a cell is not UTF-8 text, as the
+            name of a file in another encoding.
     """
     path = Path(path)
-    if path.exists() and not overwrite:
-        raise UsageError(f"{path}: exists already; choose another name or ask to overwrite it")
+    check_output(path, force=overwrite)
     table = [dict(row) for row in rows]
     if not table:
         raise ManifestError(f"{path}: nothing to write, there are no rows")
@@ -173,14 +174,18 @@ def write_manifest(rows: Iterable[Mapping[str, object]], path: str | Path, *, ov
         for column in ("file", "group"):
             if not cells.get(column):
                 raise ManifestError(f"{path}: entry {index + 1} to write has no {column!r}")
+        try:
+            "".join(str(value) for value in cells.values()).encode()
+        except UnicodeEncodeError as error:
+            raise ManifestError(
+                f"{path}: entry {index + 1} to write is not UTF-8 text ({cells['file']!r}): rename the photo"
+            ) from error
     further = dict.fromkeys(key for cells in table for key in cells if key not in COLUMN_ORDER)
     text = io.StringIO()
     writer = csv.DictWriter(CsvRows(text), [*COLUMN_ORDER, *further], restval="")
     writer.writeheader()
     writer.writerows(table)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text.getvalue(), encoding="utf-8", newline="")
-    partial.replace(path)
+    write_output(path, text.getvalue(), force=overwrite)
     return len(table)
 
 

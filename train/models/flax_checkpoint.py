@@ -39,9 +39,12 @@ def read_vgg16(path: Path) -> list[NDArray[np.float32]]:
     if not isinstance(parameters, Mapping) or _NETWORK not in parameters:
         raise ValueError("there is no VGG16 in it")
     arrays: list[NDArray[np.float32]] = []
-    for index in range(_CONVOLUTIONS):
-        layer = parameters[_NETWORK][f"Conv_{index}"]
-        arrays += [np.asarray(layer["kernel"], np.float32), np.asarray(layer["bias"], np.float32)]
+    try:
+        for index in range(_CONVOLUTIONS):
+            layer = parameters[_NETWORK][f"Conv_{index}"]
+            arrays += [np.asarray(layer["kernel"], np.float32), np.asarray(layer["bias"], np.float32)]
+    except TypeError as error:
+        raise ValueError(f"what it calls a convolution is none: {error}") from error
     arrays[:2] = to_caffe_input(*arrays[:2])
     return arrays
 

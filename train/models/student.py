@@ -20,6 +20,7 @@ from tf_keras import layers
 
 from edge_runtime.contract import ATTRIBUTE_NAMES
 from edge_runtime.errors import UsageError
+from train.artifact import NPZ_ERRORS
 from train.models.balance import balance_channels
 from train.models.mobilenet_v3 import LARGE, SMALL, build_backbone
 
@@ -156,7 +157,7 @@ def load_backbone_weights(model: tf_keras.Model, path: Path) -> None:
     try:
         with np.load(path) as archive:
             arrays = [archive[key] for key in sorted(archive.files)]
-    except (OSError, ValueError) as error:
+    except NPZ_ERRORS as error:
         raise UsageError(f"{path}: cannot read the backbone weights: {error}") from error
     backbone = tf_keras.Model(model.input, model.get_layer("last_mean").input)
     expected = [array.shape for array in backbone.get_weights()]

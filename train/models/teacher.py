@@ -16,7 +16,7 @@ from scipy.special import softmax
 
 from edge_runtime.errors import UsageError
 from edge_runtime.views import make_view
-from train.artifact import compute_digest, read_provenance
+from train.artifact import NPZ_ERRORS, compute_digest, read_provenance
 from train.config import BackboneConfig, TeacherConfig
 from train.config_reader import parse_config
 from train.data.samples import collect_labels
@@ -225,9 +225,9 @@ def load_teacher(folder: str | Path, weights: Sequence[str] = ()) -> Teacher:
                 backbone.load_weights(folder / _name_backbone(entry))
         wanted = config.backbones if config.ridge.share else ()
         ridges = [KernelRidge.load(folder / _name_ridge(entry)) for entry in wanted]
-    except (OSError, ValueError, KeyError) as error:
+    except NPZ_ERRORS as error:
         raise UsageError(f"{folder}: the teacher's weights cannot be loaded: {error}; run fit-teacher again") from error
-    return Teacher(config, backbones, heads, ridges)
+    return Teacher(found, backbones, heads, ridges)
 
 
 def _run_batches(model: Any, features: NDArray[Any]) -> list[Any]:

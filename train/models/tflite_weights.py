@@ -40,19 +40,9 @@ def read_convolutions(path: Path) -> list[Convolution]:
     if content[4:8] != TFLITE_IDENTIFIER:
         raise ValueError("not a TFLite model")
     try:
-        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(content)))
-    except (struct.error, IndexError, TypeError) as error:
+        return _find_convolutions(schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(content))), schema)
+    except (struct.error, AttributeError, IndexError, TypeError) as error:
         raise ValueError(f"a damaged TFLite model: {error}") from error
-    graph = model.subgraphs[0]
-    found = []
-    for operator in graph.operators:
-        kind = model.operatorCodes[operator.opcodeIndex].builtinCode
-        if kind not in (schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.DEPTHWISE_CONV_2D):
-            continue
-        kernel, bias = (_read_constant(model, graph.tensors[index]) for index in operator.inputs[1:3])
-        # (out, height, width, in), or (1, height, width, channels): either way the first axis is Keras's last.
-        found.append((kernel.transpose(1, 2, 3, 0), bias))
-    return found
 
 
 def fill_folded(model: Any, convolutions: list[Convolution]) -> None:
@@ -75,6 +65,19 @@ def let_through(norm: Any, bias: NDArray[np.float32]) -> None:
     """Makes a batch normalisation, of Keras 3 or tf_keras, add ``bias`` (channels,) and do nothing else."""
     ones = np.ones_like(bias)
     norm.set_weights([ones, bias, 0 * ones, ones - norm.epsilon])
+
+
+def _find_convolutions(model: Any, schema: Any) -> list[Convolution]:
+    graph = model.subgraphs[0]
+    found = []
+    for operator in graph.operators:
+        kind = model.operatorCodes[operator.opcodeIndex].builtinCode
+        if kind not in (schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.DEPTHWISE_CONV_2D):
+            continue
+        kernel, bias = (_read_constant(model, graph.tensors[index]) for index in operator.inputs[1:3])
+        # (out, height, width, in), or (1, height, width, channels): either way the first axis is Keras's last.
+        found.append((kernel.transpose(1, 2, 3, 0), bias))
+    return found
 
 
 def _read_constant(model: Any, tensor: Any) -> NDArray[np.float32]:

@@ -37,9 +37,9 @@ def read_torch_checkpoint(path: Path) -> dict[str, NDArray[Any]]:
             state = reader.load()
             keys = _Unpickler(stream).load()
             storages = {key: _read_storage(stream, reader.types[key]) for key in keys}
-        except (pickle.UnpicklingError, EOFError, KeyError, AttributeError, TypeError) as error:
+            return {name: _build_array(storages[tensor.key], tensor) for name, tensor in state.items()}
+        except (pickle.UnpicklingError, EOFError, KeyError, IndexError, AttributeError, TypeError) as error:
             raise ValueError(f"not a PyTorch checkpoint of the form before 1.6: {error}") from error
-    return {name: _build_array(storages[tensor.key], tensor) for name, tensor in state.items()}
 
 
 def to_keras_order(state: dict[str, NDArray[Any]]) -> list[NDArray[np.float32]]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from edge_runtime.errors import UsageError
+from train.artifact import NPZ_ERRORS
 from train.models.flax_checkpoint import read_vgg16
 from train.models.tflite_weights import fill_folded, read_convolutions
 from train.models.torch_checkpoint import read_torch_checkpoint, to_keras_order
@@ -49,7 +50,7 @@ def load_pretrained_weights(model: Any, path: Path) -> None:
             raise UsageError(
                 f"{path}: weights come as a TensorFlow.js model.json, a .npz, .h5, .pth, .ckpt or .tflite file"
             )
-    except (KeyError, ValueError, OSError) as error:
+    except NPZ_ERRORS as error:
         raise UsageError(f"{path}: these weights do not fit {model.name}: {error}") from error
 
 

@@ -5,7 +5,6 @@ the teacher takes to look at them, can make the same labels.
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import UsageError
+from train.artifact import NPZ_ERRORS
 from train.config import TeacherConfig
 from train.config_reader import parse_config
 from train.data.samples import Sample
@@ -120,5 +120,5 @@ def load_answers(path: Path) -> Answers:
         is_hinted = arrays.get("is_hinted", np.ones(len(hints), dtype=bool))  # an older file has a hint for each
         hints[is_hinted] = arrays["hints"].astype(np.float32) / _LEVELS * arrays["hints_spread"] + arrays["hints_low"]
         return Answers(config, arrays["keys"], {**judged, **probabilities}, arrays["known"].astype(np.float32), hints)
-    except (OSError, TypeError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:  # TypeError: a .npy
+    except NPZ_ERRORS as error:
         raise UsageError(f"{path}: this is no file of a teacher's answers that can be read: {error}") from error

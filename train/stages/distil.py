@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from edge_runtime.errors import UsageError
 from train.artifact import finish_artifact, open_artifact, read_provenance, write_json
 from train.config import DistilConfig
-from train.data.manifest import load_manifests
 from train.data.pipeline import ViewBatches, build_pipeline
 from train.evaluate import evaluate_quality
 from train.loop import fit
@@ -49,9 +48,11 @@ def distil(
         The metrics, by side of the split.
 
     Raises:
-        UsageError: the labels, the weights or ``out`` cannot be used, or the views have another size.
+        UsageError: the labels, the weights or ``out`` cannot be used, the views have another size, or too few are
+            there to learn from.
     """
     started = time.time()
+    config = replace(config, student=replace(config.student, weights=weights or config.student.weights))
     labels = load_labels(labels_folder)
     size_px = config.student.input_size_px
     if labels.views.shape[1:3] != (size_px, size_px):
@@ -59,15 +60,19 @@ def distil(
     validation = labels.build_validation()
     if len(validation.mos) < 3:
         raise UsageError(f"{labels_folder} has fewer than three rated photos in the validation part: label more photos")
+    rated_rows, all_rows = labels.select_rated("train"), labels.select_training(config.crop_share, config.seed)
+    partners = labels.find_partners(rated_rows if config.is_rated_only else all_rows)
+    if not partners:
+        kind = "rated photo" if config.is_rated_only else "photo"
+        raise UsageError(f"{labels_folder} has no {kind} in the training part: label more photos")
+    photos = labels.load_photos()
     settings = {**asdict(config), "labels": str(labels_folder.resolve()), "weights": weights}
-    inputs = [labels_folder / "labels.npz", Path(weights or config.student.weights)]
+    inputs = [labels_folder / "labels.npz", Path(config.student.weights)]
     work = open_artifact(out, settings, inputs, force=force)
     tf_keras.utils.set_random_seed(config.seed)
     spec = _build_spec(config, labels)
     student = build_student(spec, l2=config.fit.l2)
-    _start_from(student, spec, config, weights, labels)
-    rated_rows, all_rows = labels.select_rated("train"), labels.select_training(config.crop_share, config.seed)
-    partners = labels.find_partners(rated_rows if config.is_rated_only else all_rows)
+    _start_from(student, spec, config, labels)
     rows = labels.repeat(np.array(sorted(partners), dtype=np.intp), config.repeats)
     batch_size = min(config.fit.batch_size, 2 * len(rows)) // 2 * 2
     names = [name for name in labels.targets if name != "hints" or spec.hint_count]
@@ -81,7 +86,6 @@ def distil(
     student.save_weights(str(out / _WEIGHTS_FILE))
     rated = np.flatnonzero(~np.isnan(labels.targets["quality"][:, 0]))
     predicted = student.predict(ViewBatches(labels.views, rated), verbose=0)["quality"].ravel()
-    photos = {photo.file: photo for photo in load_manifests(labels.manifests)}
     metrics = evaluate_quality([photos[labels.files[row]] for row in rated], labels.sides[rated].tolist(), predicted)
     fidelity = compare_with_teacher(labels, rated, predicted)
     write_json(out / "metrics.json", {"sides": metrics, "srcc_with_teacher": fidelity, "log": log})
@@ -89,7 +93,7 @@ def distil(
         out,
         STAGE,
         asdict(config),
-        [labels_folder / "labels.npz"],
+        [path for path in inputs if path.is_file()],
         started,
         spec=spec.to_dict(),
         labels=str(labels_folder.resolve()),
@@ -126,7 +130,7 @@ def load_student(folder: Path) -> tuple[tf_keras.Model, StudentSpec]:
     student = build_student(spec)
     try:
         student.load_weights(str(folder / _WEIGHTS_FILE))
-    except (OSError, ValueError) as error:
+    except (KeyError, OSError, ValueError) as error:
         raise UsageError(f"{folder}: the student's weights cannot be loaded: {error}; run distill again") from error
     return student, spec
 
@@ -149,10 +153,8 @@ def _build_spec(config: DistilConfig, labels: LabelledViews) -> StudentSpec:
     )
 
 
-def _start_from(
-    student: tf_keras.Model, spec: StudentSpec, config: DistilConfig, weights: str | None, labels: LabelledViews
-) -> None:
-    source = weights or config.student.weights
+def _start_from(student: tf_keras.Model, spec: StudentSpec, config: DistilConfig, labels: LabelledViews) -> None:
+    source = config.student.weights
     if source.endswith(".tflite"):
         rows = np.random.default_rng(config.seed).permutation(labels.select_training(0.0, config.seed))
         load_narrowed_weights(student, spec, Path(source), labels.views[np.sort(rows[:_STATISTICS_VIEWS])])
@@ -162,7 +164,7 @@ def _start_from(
     if source.endswith(".h5"):
         try:
             student.load_weights(source)
-        except (OSError, ValueError) as error:
+        except (KeyError, OSError, ValueError) as error:
             raise UsageError(f"{source}: these are no weights of this student: {error}") from error
         return
     if source != "imagenet":

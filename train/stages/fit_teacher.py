@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,8 @@ def fit_teacher(
         did not see them.
 
     Raises:
-        UsageError: the config has no labels, the weights or ``out`` cannot be used, or too few rated photos fall into
-            the validation or the training part.
+        UsageError: the config has no labels or leaves out photos that are not there, the weights or ``out`` cannot be
+            used, or too few rated photos fall into the validation or the training part.
         ManifestError: see ``train.data.manifest``.
     """
     started = time.time()
@@ -65,6 +66,9 @@ def fit_teacher(
     if not all(collect_labels(config.labels)):
         raise UsageError("the config names no labels: fill [labels.category] and [labels.style]")
     photos = load_manifests(manifests)
+    for pattern in config.samples.leave_out:
+        if not any(fnmatchcase(photo.file, pattern) for photo in photos):
+            raise UsageError(f"leave_out: no photo's file matches {pattern!r}; see the manifests' column file")
     split = assign_split(photos, config.split_seed)
     check_no_leak(photos, split)
     inputs = [*manifests, *(Path(entry.weights) for entry in config.backbones)]

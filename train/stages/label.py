@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from edge_runtime.contract import ViewSpec
 from edge_runtime.errors import UsageError
 from edge_runtime.views import make_view
-from train.artifact import PROVENANCE, finish_artifact, open_artifact, read_provenance, write_json
+from train.artifact import NPZ_ERRORS, PROVENANCE, finish_artifact, open_artifact, read_provenance, write_json
 from train.config import TeacherConfig
 from train.corrections import hold_below_originals, hold_framing_up
-from train.data.manifest import load_manifests
+from train.data.manifest import Photo, load_manifests
 from train.data.samples import Sample, collect_labels, load_sample, plan_samples
 from train.data.split import assign_split, check_no_leak
 from train.features import map_ahead
@@ -69,6 +69,21 @@ class LabelledViews:
         """The rated photos of the validation part."""
         rows = self.select_rated("validation")
         return Validation(self.views[rows], self.targets["quality"][rows, 0], self.collections[rows])
+
+    def load_photos(self) -> dict[str, Photo]:
+        """The photographs by their ``file``, from their manifests as they are now.
+
+        Raises:
+            ManifestError: a manifest is gone or faulty.
+            UsageError: the photo of a view stands in none of them any more.
+        """
+        photos = {photo.file: photo for photo in load_manifests(self.manifests)}
+        if missing := sorted(set(self.files.tolist()) - photos.keys()):
+            raise UsageError(
+                f"{len(missing)} photos of the labels stand no longer in {', '.join(self.manifests)} (first: "
+                f"{missing[0]}): put them back, or run label again"
+            )
+        return photos
 
     def find_partners(self, rows: NDArray[np.intp]) -> dict[int, NDArray[np.intp]]:
         """Of ``rows``, each original's and each crop's with the rows of the same photo's degraded views."""
@@ -132,8 +147,8 @@ def label(
         force: replace an artifact that is there.
 
     Raises:
-        UsageError: the teacher's artifact, its answers or ``out`` cannot be used, or no photo has one of the
-            ``clean_sources``.
+        UsageError: the teacher's artifact, its answers or ``out`` cannot be used, no photo has one of the
+            ``clean_sources``, or there is no view to label.
     """
     started = time.time()
     source = teacher_folder or answers
@@ -164,6 +179,8 @@ def label(
     split = assign_split(photos, config.split_seed)
     check_no_leak(photos, split)
     samples = plan_samples(photos, split, config.samples, config.seed)
+    if not samples:
+        raise UsageError("no photo falls into the training part, and none that does not is rated: add photos")
     judged = replace(judge(samples), config=config)
     judged.save(out / "answers.npz")
     known, outputs = judged.known, dict(judged.outputs)
@@ -258,7 +275,7 @@ def load_labels(folder: Path) -> LabelledViews:
             arrays = dict(archive)
         sides, files, groups = (arrays[name] for name in ("sides", "files", "groups"))
         collections, degradations = arrays["collections"], arrays["degradations"]
-    except (OSError, ValueError, KeyError) as error:
+    except NPZ_ERRORS as error:
         raise UsageError(f"{folder}: the labels cannot be read: {error}; run label again") from error
     prefix = "target_"
     return LabelledViews(

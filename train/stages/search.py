@@ -71,8 +71,8 @@ def search(
         The content of ``search.json``: ``best`` (number, value, settings) and ``trials``.
 
     Raises:
-        UsageError: a setting is not in the config, a value does not fit, or ``out`` holds a search of another config,
-            space or inputs.
+        UsageError: a setting is not in the config, a value does not fit, a trial trains no epoch, or ``out`` holds a
+            search of another config, space or inputs or cannot be written.
     """
     import optuna
     from optuna.storages import JournalStorage
@@ -80,7 +80,10 @@ def search(
 
     for name in space:
         _replace(config, {name: _get(config, name)})
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{out} cannot be made the folder of a search: {error}; choose another --out") from error
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # a trial's error is raised; it need not be printed, too
     study = optuna.create_study(
         study_name="search",
@@ -103,6 +106,8 @@ def search(
         folder = out / f"trial-{trial.number:03d}"
         run(_replace(config, settings), folder)
         log = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["log"]
+        if not log:
+            raise UsageError(f"{folder}: no epoch was trained, so trials do not compare: set epochs above 0 in [fit]")
         value = max(float(epoch["val_srcc"]) for epoch in log)
         print(f"trial {trial.number}: validation SRCC {value:.4f} with {settings}", flush=True)
         return value

@@ -14,6 +14,7 @@ from edge_runtime.errors import UsageError
 pytest.importorskip("tensorflow")
 tf_keras = pytest.importorskip("tf_keras")
 
+from train.artifact import compute_digest, read_provenance  # noqa: E402
 from train.stages.distil import distil, load_student  # noqa: E402
 from train.stages.label import load_labels  # noqa: E402
 
@@ -78,6 +79,9 @@ def test_a_narrower_student_starts_from_an_exported_one(chain: Any, tmp_path: Pa
     )
     distil(config, chain.labels, tmp_path / "narrow", weights=str(exported))
     narrow, narrow_spec = load_student(tmp_path / "narrow")
+    provenance = read_provenance(tmp_path / "narrow", "student")  # says where the student began
+    assert provenance["config"]["student"]["weights"] == str(exported)
+    assert provenance["inputs"]["wide.tflite"] == compute_digest(exported)
     assert narrow_spec == replace(spec, expansion_share=0.5)
     assert narrow.count_params() < 0.75 * wide.count_params()
     views = np.asarray(load_labels(chain.labels).views[:16], dtype=np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ pytest.importorskip("tensorflow")
 
 from train.stages.distil import distil, load_student
 from train.stages.fit_teacher import fit_teacher
-from train.stages.label import label
+from train.stages.label import label, load_labels
 
 
 def cut_short(*arguments: Any, **options: Any) -> Any:
@@ -67,6 +68,32 @@ def test_work_on_other_inputs_is_not_taken_over(chain: Any, tmp_path: Path, monk
             run_stage()
 
 
+def test_labels_without_a_training_part_teach_nothing(chain: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "labels"
+    shutil.copytree(chain.labels, folder)
+    with np.load(folder / "labels.npz") as archive:
+        arrays = dict(archive)
+    np.savez(
+        folder / "labels.npz", **{**arrays, "sides": np.where(arrays["sides"] == "train", "test", arrays["sides"])}
+    )
+    for is_rated_only, kind in ((True, "rated photo"), (False, "photo")):
+        with pytest.raises(UsageError, match=f"has no {kind} in the training part: label more photos"):
+            distil(replace(chain.student_config, is_rated_only=is_rated_only), folder, tmp_path / "s")
+
+
+def test_photos_that_have_left_their_manifest_are_found_before_the_work(
+    chain: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = chain.manifest.with_name("left.csv")
+    lines = chain.manifest.read_text(encoding="utf-8").splitlines()
+    manifest.write_text("\n".join(line for line in lines if not line.startswith("7.png")), encoding="utf-8")
+    labels = replace(load_labels(chain.labels), manifests=(str(manifest),))
+    monkeypatch.setattr("train.stages.distil.load_labels", lambda folder: labels)
+    with pytest.raises(UsageError, match=r"1 photos of the labels stand no longer in .*left\.csv \(first: 7\.png\)"):
+        distil(chain.student_config, chain.labels, tmp_path / "s")
+    assert not (tmp_path / "s").exists()
+
+
 def test_too_few_rated_photos_are_found_before_the_work(chain: Any, tmp_path: Path) -> None:
     lines = chain.manifest.read_text(encoding="utf-8").replace(",validation", ",train").splitlines()
     manifest = chain.manifest.with_name("no-validation.csv")
@@ -76,3 +103,10 @@ def test_too_few_rated_photos_are_found_before_the_work(chain: Any, tmp_path: Pa
     manifest.write_text(chain.manifest.read_text(encoding="utf-8").replace(",train", ",validation"), encoding="utf-8")
     with pytest.raises(UsageError, match="no rated photo falls into the training part"):
         fit_teacher(chain.teacher_config, [manifest], tmp_path / "t")
+
+
+def test_a_pattern_that_leaves_nothing_out_is_a_mistake(chain: Any, tmp_path: Path) -> None:
+    samples = replace(chain.teacher_config.samples, leave_out=("1*.png", "*ss03*"))
+    with pytest.raises(UsageError, match=r"leave_out: no photo's file matches '\*ss03\*'"):
+        fit_teacher(replace(chain.teacher_config, samples=samples), [chain.manifest], tmp_path / "t")
+    assert not (tmp_path / "t").exists()

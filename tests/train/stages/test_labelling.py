@@ -77,6 +77,27 @@ def test_answers_about_other_photos_and_broken_files_are_refused(chain: Any, tmp
         label(None, [chain.manifest], tmp_path / "c", view_size_px=32)
 
 
+def test_nothing_to_label_is_a_usage_error(chain: Any, tmp_path: Path) -> None:
+    lines = chain.manifest.read_text(encoding="utf-8").splitlines()
+    manifest = chain.manifest.with_name("nothing.csv")
+    unrated = [line for line in lines[1:] if line.split(",")[1] == "" and line.endswith(",test")]
+    manifest.write_text("\n".join([lines[0], *unrated]), encoding="utf-8")
+    for source, answers in ((chain.teacher, None), (None, chain.labels / "answers.npz")):
+        with pytest.raises(UsageError, match="no photo falls into the training part, and none that does not is rated"):
+            label(source, [manifest], tmp_path / "labels", view_size_px=32, answers=answers)
+
+
+@pytest.mark.parametrize("name", ["labels.npz", "views.npy"])
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_labels_that_were_cut_short_are_a_usage_error(chain: Any, tmp_path: Path, name: str, share: float) -> None:
+    folder = tmp_path / "labels"
+    shutil.copytree(chain.labels, folder)
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[: int(share * len(content))])
+    with pytest.raises(UsageError, match=r"labels cannot be read: .*; run label again"):
+        load_labels(folder)
+
+
 def test_labels_of_an_older_form_are_a_usage_error(chain: Any, tmp_path: Path) -> None:
     for name in ("provenance.json", "views.npy"):
         (tmp_path / name).write_bytes((chain.labels / name).read_bytes())

@@ -1,0 +1,126 @@
+"""A contract made anew: from the models that are there, with labels that fit them, and never in their own place."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from compress.files import find_models
+from edge_runtime.contract import ModelContract, PiecewiseLinear, ViewSpec, pack_model, unpack_model
+from edge_runtime.errors import UsageError
+from train.artifact import finish_artifact
+
+RECIPE = 'name = "r"\n[contract]\nversion = "9.0.0"\n'
+
+
+def test_a_missing_model_is_named_but_the_pruned_one_may_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"holds no m-float\.tflite and no m\.tflite: copy it there"):
+        find_models(tmp_path, "m")
+    (tmp_path / "m-float.tflite").touch()
+    with pytest.raises(UsageError, match=r"holds no m\.tflite: copy it there \(the int8 models that ship lie in"):
+        find_models(tmp_path, "m")
+    (tmp_path / "m.tflite").touch()
+    assert list(find_models(tmp_path, "m")) == ["float", "int8"]
+    (tmp_path / "m-pruned.tflite").touch()
+    assert list(find_models(tmp_path, "m")) == ["float", "pruned", "int8"]
+
+
+@pytest.fixture
+def artifact(tmp_path: Path, ptq_flatbuffer: bytes, small_spec: Any) -> Path:
+    """What ``compress run`` leaves, without the pruned model; the int8 one stands in for the float one."""
+    from compress.recipe import Recipe
+
+    folder = tmp_path / "artifact"
+    folder.mkdir()
+    line = PiecewiseLinear((0.0, 1.0), (0.0, 100.0))
+    width = PiecewiseLinear((0.0, 100.0), (9.0, 9.0))
+    labels = small_spec.category_labels, small_spec.style_labels
+    view = ViewSpec(small_spec.input_size_px, small_spec.input_size_px)
+    contract = ModelContract("m", "0.1.0", view, line, width, 0.9, (45.0, 65.0), *labels, 0.4, "int8")
+    for name in ("m-float.tflite", "m.tflite"):
+        (folder / name).write_bytes(pack_model(ptq_flatbuffer, contract))
+    (folder / "metrics.json").write_text("{}", encoding="utf-8")
+    facts: dict[str, Any] = {"name": "m", "split_seed": 0, "manifests": [], "labels": {}, "student": {}}
+    finish_artifact(folder, "compressed", asdict(Recipe("r")), [], time.time(), **facts)
+    (tmp_path / "r.toml").write_text(RECIPE, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def write_labels(tmp_path: Path, small_spec: Any, natural_views: np.ndarray) -> Callable[..., Path]:
+    """Writes an artifact of ``label`` whose photos all stand on one side."""
+
+    def write(side: str = "validation", step_px: int = 1) -> Path:
+        folder = tmp_path / f"labels-{side}-{step_px}"
+        folder.mkdir()
+        count = len(natural_views)
+        np.save(folder / "views.npy", natural_views[:, ::step_px, ::step_px])
+        arrays: dict[str, Any] = {
+            name: np.full(count, "a") for name in ("files", "groups", "collections", "degradations")
+        }
+        quality = np.linspace(0, 1, count, dtype=np.float32)[:, np.newaxis]
+        arrays |= {"sides": np.full(count, side), "target_quality": quality}
+        np.savez(folder / "labels.npz", **arrays)
+        labels = {"category_labels": small_spec.category_labels, "style_labels": small_spec.style_labels}
+        facts: dict[str, Any] = {**labels, "split_seed": 0, "manifests": []}
+        finish_artifact(folder, "labels", {}, [], time.time(), **facts)
+        return folder
+
+    return write
+
+
+@pytest.mark.needs_tensorflow
+def test_the_models_that_are_there_get_the_new_contract(
+    tmp_path: Path, artifact: Path, write_labels: Callable[..., Path]
+) -> None:
+    from compress.recalibrate import recalibrate
+
+    out = tmp_path / "out"
+    assert recalibrate(artifact, tmp_path / "r.toml", write_labels(), out) == out / "m.tflite"
+    assert sorted(path.name for path in out.glob("*.tflite")) == ["m-float.tflite", "m.tflite"]
+    flatbuffer, contract = unpack_model(out / "m.tflite")
+    assert contract.version == "9.0.0" and flatbuffer == unpack_model(artifact / "m.tflite")[0]
+    inputs = json.loads((out / "provenance.json").read_text(encoding="utf-8"))["inputs"]
+    assert set(inputs) == {"m-float.tflite", "m.tflite"}
+
+
+@pytest.mark.needs_tensorflow
+def test_an_artifact_is_not_lost_to_its_own_successor(
+    tmp_path: Path, artifact: Path, write_labels: Callable[..., Path]
+) -> None:
+    from compress.recalibrate import recalibrate
+
+    before = sorted(path.name for path in artifact.iterdir())
+    labels = write_labels()
+    with pytest.raises(UsageError, match="--force would delete unread"):
+        recalibrate(artifact, tmp_path / "r.toml", labels, artifact, force=True)
+    assert sorted(path.name for path in artifact.iterdir()) == before
+    out = tmp_path / "out"
+    recalibrate(artifact, tmp_path / "r.toml", labels, out)
+    with pytest.raises(UsageError, match=r"recipe\.toml, which --force would delete unread"):
+        recalibrate(artifact, out / "recipe.toml", labels, out, force=True)
+
+
+@pytest.mark.needs_tensorflow
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"step_px": 3}, "holds views of 32 px, .*m.tflite takes 96 px"),
+        ({"side": "train"}, "has no rated photo in the validation part"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused_before_there_is_a_folder(
+    tmp_path: Path, artifact: Path, write_labels: Callable[..., Path], options: dict[str, Any], message: str
+) -> None:
+    from compress.recalibrate import recalibrate
+
+    with pytest.raises(UsageError, match=message):
+        recalibrate(artifact, tmp_path / "r.toml", write_labels(**options), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
