@@ -51,7 +51,7 @@ def build_contract(
     if config.detail_share:
         _look_closer(interpreter, looks, view, labels, config.detail_share)
         maps_of_both = _fit_maps(looks, validation.mos, config)
-        detail = DetailSpec(config.detail_share, *maps_of_both, tuple(config.detail_attributes))
+        detail = DetailSpec(config.detail_share, *maps_of_both, config.detail_attributes)
     return ModelContract(
         name=name,
         version=config.version,
@@ -75,8 +75,8 @@ def _fit_maps(
     looks: list[list[dict[str, NDArray[np.float32]]]], mos: NDArray[np.float32], config: ContractConfig
 ) -> tuple[PiecewiseLinear, PiecewiseLinear]:
     """From raw quality to points, and from points to the half-width of the interval."""
-    seen = [compute_attributes(each, config.detail_attributes) for each in looks]
-    raw = np.array([compute_raw_quality(*each, config.deductions) for each in zip(looks, seen, strict=True)])
+    names, deductions = config.detail_attributes, config.deductions
+    raw = np.array([compute_raw_quality(each, compute_attributes(each, names), deductions) for each in looks])
     calibration = fit_calibration(raw, mos)
     points = np.array([calibration(value) for value in raw])
     return calibration, fit_interval(points, mos, config.interval_coverage)

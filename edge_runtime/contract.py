@@ -206,10 +206,7 @@ def check_deductions(deductions: Mapping[str, float]) -> None:
     Raises:
         ValueError: one is not.
     """
-    check_attribute_names(deductions)
-    for name, most in deductions.items():
-        if not 0 <= most <= 1:
-            raise ValueError(f"{name} = {most:g}: it must be from 0 to 1")
+    _check_by_attribute(deductions, 0.0, 1.0)
 
 
 def check_stretch(stretch: Mapping[str, float]) -> None:
@@ -218,10 +215,7 @@ def check_stretch(stretch: Mapping[str, float]) -> None:
     Raises:
         ValueError: one is not.
     """
-    check_attribute_names(stretch)
-    for name, factor in stretch.items():
-        if not 0.1 <= factor <= 10:
-            raise ValueError(f"{name} = {factor:g}: it must be from 0.1 to 10")
+    _check_by_attribute(stretch, 0.1, 10.0)
 
 
 def pack_model(flatbuffer: bytes, contract: ModelContract) -> bytes:
@@ -280,6 +274,13 @@ def _read_detail(data: Mapping[str, Any]) -> DetailSpec:
     if not isinstance(names, list):
         raise TypeError(f"a second look's attributes are {names!r}: they must be a list of names")
     return DetailSpec(float(data["share"]), **_read_maps(data), attributes=tuple(names))
+
+
+def _check_by_attribute(values: Mapping[str, float], low: float, high: float) -> None:
+    check_attribute_names(values)
+    for name, value in values.items():
+        if not low <= value <= high:
+            raise ValueError(f"{name} = {value:g}: it must be from {low:g} to {high:g}")
 
 
 def _read_by_attribute(
