@@ -16,7 +16,7 @@ from edge_runtime.interpreter import Interpreter
 from edge_runtime.quality import compute_attributes, compute_raw_quality
 from edge_runtime.views import make_detail_view
 from train.progress import track
-from train.stages.label import LabelledViews
+from train.stages.labelled_views import LabelledViews
 
 __all__ = ["build_contract"]
 

@@ -18,7 +18,7 @@ from train.config import LossConfig
 from train.data.pipeline import build_pipeline
 from train.models.student import StudentSpec
 from train.progress import track
-from train.stages.label import LabelledViews
+from train.stages.labelled_views import LabelledViews
 
 __all__ = ["Job"]
 

@@ -16,7 +16,7 @@ from edge_runtime.contract import pack_model, unpack_model
 from edge_runtime.errors import UsageError
 from train.artifact import finish_artifact, open_artifact, read_provenance
 from train.config_reader import load_config
-from train.stages.label import load_labels
+from train.stages.labelled_views import load_labels
 
 __all__ = ["recalibrate"]
 

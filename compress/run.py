@@ -33,7 +33,7 @@ from train.config import DistilConfig, FitConfig
 from train.config_reader import load_config, parse_config
 from train.loop import Validation
 from train.stages.distil import load_student
-from train.stages.label import load_labels
+from train.stages.labelled_views import load_labels
 
 __all__ = ["STAGE", "run"]
 

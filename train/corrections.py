@@ -12,13 +12,15 @@ from train.config import LabelsConfig
 from train.data.degradations import KINDS
 from train.data.samples import Sample
 
-__all__ = ["FRAMED_LEAST", "QUALITY_LOST", "hold_below_originals", "hold_framing_up"]
+__all__ = ["BELIEVED", "FRAMED_LEAST", "QUALITY_LOST", "doubt_of_unrated", "hold_below_originals", "hold_framing_up"]
 
 # Share of its quality that a picture loses at least to a fault of strength 1. Our judgement, in the order that people's
 # ratings of 11,125 phone photos give the attributes, with noise raised: theirs had little of it.
 QUALITY_LOST = {"sharpness": 0.7, "exposure": 0.6, "noise": 0.5, "color": 0.35, "composition": 0.3}
 
 FRAMED_LEAST = 0.9  # composition of a photo that people rated flawless, whatever the teacher makes of its framing
+# Share that is believed of what the teacher finds wrong with a photo that nobody rated; of its other attributes, all.
+BELIEVED = {"exposure": 0.7, "color": 0.5}
 
 
 def hold_below_originals(
@@ -73,4 +75,28 @@ def hold_framing_up(
     rows = np.flatnonzero(np.array(is_flawless, dtype=bool) & np.isnan(known[:, composition]))
     held = attributes.copy()
     held[rows, composition] = np.maximum(held[rows, composition], FRAMED_LEAST)
+    return held
+
+
+def doubt_of_unrated(
+    samples: Sequence[Sample], known: NDArray[np.float32], attributes: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Lessens what the teacher finds wrong with light and colours of photos that nobody rated, to :data:`BELIEVED`,
+    where no fault of them is known.
+
+    The teacher has learnt attributes from flawless pictures and their spoilt copies. To it the dim rooms and the grey
+    cloth of phone photos look as if their light or colours had been taken away: it gives unrated clothes a median
+    ``color`` of .38. A student that repeats it blames every other photo of clothes (docs/experiments.md).
+
+    Args:
+        samples: originals, crops and degraded views.
+        known: attributes (n, 5), NaN where unknown.
+        attributes: (n, 5) the teacher's, 0-1.
+    """
+    is_unrated = np.array([sample.photo.mos is None for sample in samples], dtype=bool)
+    held = attributes.copy()
+    for name, share in BELIEVED.items():
+        column = ATTRIBUTE_NAMES.index(name)
+        rows = np.flatnonzero(is_unrated & np.isnan(known[:, column]))
+        held[rows, column] = 1 - share * (1 - held[rows, column])
     return held

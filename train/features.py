@@ -66,7 +66,10 @@ class FeatureCache:
                 f"{folder} holds features of {mark.read_text(encoding='utf-8')}, not of {identity}: "
                 "pass another folder with --features"
             )
-        mark.write_text(identity, encoding="utf-8")
+        if not mark.exists():
+            temporary = mark.with_suffix(".part")  # a mark that was cut short would make strangers of the shards
+            temporary.write_text(identity, encoding="utf-8")
+            temporary.replace(mark)
         self._rows: dict[tuple[str, str], tuple[NDArray[np.float16], NDArray[np.float32]]] = {}
         for shard in sorted(folder.glob("shard-*.npz")):
             try:

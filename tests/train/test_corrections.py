@@ -1,4 +1,4 @@
-"""A degraded view loses its original's quality, and a flawless photo keeps its framing, whatever the teacher says."""
+"""A degraded view loses quality, a flawless photo keeps its framing, an unrated one is blamed less."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ import pytest
 
 from edge_runtime.contract import ATTRIBUTE_NAMES
 from train.config import LabelsConfig
-from train.corrections import FRAMED_LEAST, QUALITY_LOST, hold_below_originals, hold_framing_up
+from train.corrections import (
+    BELIEVED,
+    FRAMED_LEAST,
+    QUALITY_LOST,
+    doubt_of_unrated,
+    hold_below_originals,
+    hold_framing_up,
+)
 from train.data.degradations import Degradation
 from train.data.manifest import Photo
 from train.data.samples import Sample
@@ -92,3 +99,32 @@ def test_of_other_framings_the_teacher_may_think_ill(sample: Sample) -> None:
 
 def test_a_framing_that_is_known_is_left_alone() -> None:
     assert hold_framing(Sample(RATED, "train", is_clean=True), known=0.2) == pytest.approx([0.4])
+
+
+UNRATED = Sample(PHOTO, "train", is_clean=False)
+
+
+def doubt(sample: Sample, **known: float) -> dict[str, float]:
+    attributes = np.full((1, len(ATTRIBUTE_NAMES)), 0.3, np.float32)
+    row = np.array([[known.get(name, np.nan) for name in ATTRIBUTE_NAMES]], np.float32)
+    held = doubt_of_unrated([sample], row, attributes)
+    assert attributes[0].tolist() == pytest.approx([0.3] * len(ATTRIBUTE_NAMES)), "the input is left as it is"
+    return dict(zip(ATTRIBUTE_NAMES, held[0].tolist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [UNRATED, replace(UNRATED, crop_seed=1), replace(UNRATED, degradation=Degradation("defocus", 0.7))],
+    ids=["original", "crop", "another fault"],
+)
+def test_light_and_colours_of_a_photo_that_nobody_rated_are_blamed_less(sample: Sample) -> None:
+    expected = {name: 1 - 0.7 * BELIEVED.get(name, 1.0) for name in ATTRIBUTE_NAMES}
+    assert expected["color"] > expected["exposure"] > expected["noise"]
+    assert doubt(sample) == pytest.approx(expected)
+
+
+def test_what_is_known_and_what_people_rated_stay_as_the_teacher_has_them() -> None:
+    assert doubt(replace(UNRATED, photo=RATED)) == pytest.approx(dict.fromkeys(ATTRIBUTE_NAMES, 0.3))
+    cast = doubt(replace(UNRATED, degradation=Degradation("white_balance", 0.7)), color=0.2)
+    assert cast["color"] == pytest.approx(0.3)
+    assert cast["exposure"] > 0.3

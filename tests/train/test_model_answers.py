@@ -21,7 +21,8 @@ from train.config import LabelsConfig, SamplesConfig, TeacherConfig
 from train.data.manifest import load_manifests
 from train.data.samples import plan_samples
 from train.stages.answers import Answers, load_answers
-from train.stages.label import label, load_labels
+from train.stages.label import label
+from train.stages.labelled_views import load_labels
 
 MODEL = find_model("photogate-small")
 FLATBUFFER, CONTRACT = unpack_model(MODEL)

@@ -14,7 +14,7 @@ tf_keras = pytest.importorskip("tf_keras")
 
 from train.config import DistilConfig, LossConfig, RefitConfig  # noqa: E402
 from train.models.student import StudentSpec, build_student, split_student  # noqa: E402
-from train.stages.label import LabelledViews  # noqa: E402
+from train.stages.labelled_views import LabelledViews  # noqa: E402
 from train.stages.refit import compute_statistics, refit_heads  # noqa: E402
 
 SIDE_PX, COUNT = 32, 48

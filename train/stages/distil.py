@@ -21,7 +21,7 @@ from train.losses import build_losses
 from train.metrics import compute_srcc
 from train.models.narrowing import load_narrowed_weights
 from train.models.student import StudentSpec, build_student, load_backbone_weights
-from train.stages.label import LabelledViews, load_labels
+from train.stages.labelled_views import LabelledViews, load_labels
 from train.stages.refit import refit_heads
 
 __all__ = ["STAGE", "compare_with_teacher", "distil", "load_student"]

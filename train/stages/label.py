@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,107 +14,27 @@ from numpy.typing import NDArray
 from edge_runtime.contract import ViewSpec
 from edge_runtime.errors import UsageError
 from edge_runtime.views import make_view
-from train.artifact import NPZ_ERRORS, PROVENANCE, finish_artifact, open_artifact, read_provenance, write_json
+from train.artifact import PROVENANCE, finish_artifact, open_artifact, read_provenance, write_json
 from train.config import TeacherConfig
-from train.corrections import hold_below_originals, hold_framing_up
-from train.data.manifest import Photo, load_manifests
+from train.corrections import doubt_of_unrated, hold_below_originals, hold_framing_up
+from train.data.manifest import load_manifests
 from train.data.samples import Sample, collect_labels, load_sample, plan_samples
 from train.data.split import assign_split, check_no_leak
 from train.features import map_ahead
 from train.hints import summarize_hidden
-from train.loop import Validation
 from train.models.teacher import STAGE as TEACHER_STAGE
 from train.models.teacher import Teacher, load_teacher
 from train.progress import track
 from train.stages.answers import Answers, load_answers
+from train.stages.labelled_views import CROPPED, STAGE
 from train.stages.model_answers import judge_with_model
 from train.targets import collect_known, pack_targets
 
-__all__ = ["HINT_COUNT", "STAGE", "LabelledViews", "label", "load_labels"]
+__all__ = ["HINT_COUNT", "label"]
 
 Judge = Callable[[Sequence[Sample]], Answers]
 
-STAGE = "labels"
-CROPPED = "cropped"  # in ``LabelledViews.degradations``: a part of the photo, otherwise as it is
 HINT_COUNT = 64  # numbers of the teacher's hidden layer that are kept of each view
-
-
-@dataclass(frozen=True)
-class LabelledViews:
-    """What ``label`` made.
-
-    Attributes:
-        views: uint8 (n, size, size, 3), mapped from disk.
-        targets: by head, packed as ``train.targets`` does; ``hints`` (n, count) are the teacher's alone.
-        sides, files, groups, collections, degradations: (n,) text; the last says what was done to the
-            photo, "" for originals.
-        category_labels, style_labels: of the two label heads.
-        split_seed: of the split that ``sides`` tells.
-        manifests: the photographs' manifests.
-    """
-
-    views: NDArray[np.uint8]
-    targets: dict[str, NDArray[np.float32]]
-    sides: NDArray[Any]
-    files: NDArray[Any]
-    groups: NDArray[Any]
-    collections: NDArray[Any]
-    degradations: NDArray[Any]
-    category_labels: tuple[str, ...]
-    style_labels: tuple[str, ...]
-    split_seed: int
-    manifests: tuple[str, ...]
-
-    def build_validation(self) -> Validation:
-        """The rated photos of the validation part."""
-        rows = self.select_rated("validation")
-        return Validation(self.views[rows], self.targets["quality"][rows, 0], self.collections[rows])
-
-    def load_photos(self) -> dict[str, Photo]:
-        """The photographs by their ``file``, from their manifests as they are now.
-
-        Raises:
-            ManifestError: a manifest is gone or faulty.
-            UsageError: the photo of a view stands in none of them any more.
-        """
-        photos = {photo.file: photo for photo in load_manifests(self.manifests)}
-        if missing := sorted(set(self.files.tolist()) - photos.keys()):
-            raise UsageError(
-                f"{len(missing)} photos of the labels stand no longer in {', '.join(self.manifests)} (first: "
-                f"{missing[0]}): put them back, or run label again"
-            )
-        return photos
-
-    def find_partners(self, rows: NDArray[np.intp]) -> dict[int, NDArray[np.intp]]:
-        """Of ``rows``, each original's and each crop's with the rows of the same photo's degraded views."""
-        is_degraded = ~np.isin(self.degradations[rows], ("", CROPPED))
-        partners: dict[str, list[int]] = {}
-        for row in rows[is_degraded]:
-            partners.setdefault(self.files[row], []).append(int(row))
-        return {int(row): np.array(partners.get(self.files[row], []), dtype=np.intp) for row in rows[~is_degraded]}
-
-    def select_training(self, crop_share: float, seed: int) -> NDArray[np.intp]:
-        """Rows of the training part, with only a share of its crops, drawn by the seed."""
-        rows = np.flatnonzero(self.sides == "train")
-        is_crop = self.degradations[rows] == CROPPED
-        crops = np.random.default_rng(seed).permutation(rows[is_crop])
-        return np.sort(np.concatenate([rows[~is_crop], crops[: round(crop_share * len(crops))]]))
-
-    def repeat(self, rows: NDArray[np.intp], repeats: Mapping[str, int]) -> NDArray[np.intp]:
-        """``rows``, those of the collections in ``repeats`` so many times.
-
-        Raises:
-            UsageError: there is no such collection.
-        """
-        unknown = sorted(set(repeats) - set(self.collections.tolist()))
-        if unknown:
-            known = ", ".join(np.unique(self.collections).tolist())
-            raise UsageError(f"repeats: no collection {', '.join(unknown)} among the labels; there are {known}")
-        return np.repeat(rows, [repeats.get(str(name), 1) for name in self.collections[rows]])
-
-    def select_rated(self, side: str) -> NDArray[np.intp]:
-        """Rows of the undegraded photos of ``side`` that people rated."""
-        return np.flatnonzero((self.sides == side) & ~np.isnan(self.targets["quality"][:, 0]))
 
 
 def label(
@@ -188,7 +108,7 @@ def label(
     outputs["quality"] = quality[:, np.newaxis]
     # How strong a fault is, is known. The teacher's features were trained to see through colours: of the worst cast it
     # says .84 of 1, and a student that learns from both saw next to none.
-    taught = hold_framing_up(samples, known, outputs["attributes"])
+    taught = doubt_of_unrated(samples, known, hold_framing_up(samples, known, outputs["attributes"]))
     outputs["attributes"] = np.where(np.isnan(known), taught, known)
     targets = pack_targets(collect_known(samples, known, config.labels), outputs)
     targets["hints"] = judged.hints
@@ -260,37 +180,6 @@ def _ask(teacher: Teacher, samples: Sequence[Sample], folder: Path, work: Path) 
     hints = summarize_hidden(teacher.compute_hidden(features), is_training, HINT_COUNT)
     keys = np.array([sample.key for sample in samples])
     return Answers(teacher.config, keys, outputs, known, hints)
-
-
-def load_labels(folder: Path) -> LabelledViews:
-    """Opens an artifact of ``label``.
-
-    Raises:
-        UsageError: the folder is no such artifact, or incomplete.
-    """
-    provenance = read_provenance(folder, STAGE)
-    try:
-        views = np.load(folder / "views.npy", mmap_mode="r")
-        with np.load(folder / "labels.npz") as archive:
-            arrays = dict(archive)
-        sides, files, groups = (arrays[name] for name in ("sides", "files", "groups"))
-        collections, degradations = arrays["collections"], arrays["degradations"]
-    except NPZ_ERRORS as error:
-        raise UsageError(f"{folder}: the labels cannot be read: {error}; run label again") from error
-    prefix = "target_"
-    return LabelledViews(
-        views,
-        {name[len(prefix) :]: values for name, values in arrays.items() if name.startswith(prefix)},
-        sides,
-        files,
-        groups,
-        collections,
-        degradations,
-        tuple(provenance["category_labels"]),
-        tuple(provenance["style_labels"]),
-        int(provenance["split_seed"]),
-        tuple(provenance["manifests"]),
-    )
 
 
 def _describe(sample: Sample) -> str:

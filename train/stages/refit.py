@@ -17,7 +17,7 @@ from train.data.pipeline import ViewBatches, build_pipeline
 from train.loop import Validation, fit
 from train.losses import build_losses
 from train.models.student import split_student
-from train.stages.label import LabelledViews
+from train.stages.labelled_views import LabelledViews
 
 __all__ = ["compute_statistics", "refit_heads"]
 

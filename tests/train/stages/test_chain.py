@@ -15,7 +15,8 @@ pytest.importorskip("tensorflow")
 from train.artifact import read_provenance
 from train.stages.distil import compare_with_teacher, distil, load_student
 from train.stages.fit_teacher import fit_teacher
-from train.stages.label import label, load_labels
+from train.stages.label import label
+from train.stages.labelled_views import load_labels
 
 
 def test_each_stage_leaves_a_finished_artifact(chain: Any) -> None:

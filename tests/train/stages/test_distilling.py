@@ -16,7 +16,7 @@ tf_keras = pytest.importorskip("tf_keras")
 
 from train.artifact import compute_digest, read_provenance  # noqa: E402
 from train.stages.distil import distil, load_student  # noqa: E402
-from train.stages.label import load_labels  # noqa: E402
+from train.stages.labelled_views import load_labels  # noqa: E402
 
 
 def test_views_of_another_size_are_refused(chain: Any, tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ pytest.importorskip("tensorflow")
 
 from train.stages.distil import distil, load_student
 from train.stages.fit_teacher import fit_teacher
-from train.stages.label import label, load_labels
+from train.stages.label import label
+from train.stages.labelled_views import load_labels
 
 
 def cut_short(*arguments: Any, **options: Any) -> Any:

@@ -11,14 +11,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge_runtime.contract import ATTRIBUTE_NAMES
 from edge_runtime.errors import UsageError
 
 pytest.importorskip("tensorflow")
 
 from train.artifact import read_provenance
+from train.corrections import BELIEVED
 from train.stages import label as label_stage
 from train.stages.answers import load_answers
-from train.stages.label import label, load_labels
+from train.stages.label import label
+from train.stages.labelled_views import load_labels
 
 
 def test_kept_answers_make_the_same_labels_without_the_teacher(chain: Any, tmp_path: Path) -> None:
@@ -34,7 +37,9 @@ def test_kept_answers_make_the_same_labels_without_the_teacher(chain: Any, tmp_p
         np.testing.assert_allclose(again.targets[name] / spread, values / spread, atol=0.01, err_msg=name)
 
 
-def test_of_a_clean_source_every_fault_is_known_also_to_the_answers(chain: Any, tmp_path: Path) -> None:
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """The manifest of four pictures to train on, which nobody rated."""
     rng = np.random.default_rng(5)
     rows = ["file,mos,group,source,split"]
     for index in range(4):
@@ -42,9 +47,23 @@ def test_of_a_clean_source_every_fault_is_known_also_to_the_answers(chain: Any, 
         rows.append(f"shop{index}.png,,shop{index},shop,train")
     manifest = tmp_path / "shop.csv"
     manifest.write_text("\n".join(rows), encoding="utf-8")
-    label(chain.teacher, [manifest], tmp_path / "unknown", view_size_px=32)
-    label(chain.teacher, [manifest], tmp_path / "clean", view_size_px=32, clean_sources=["shop"])
-    label(None, [manifest], tmp_path / "again", view_size_px=32, answers=tmp_path / "clean" / "answers.npz")
+    return manifest
+
+
+def test_photos_that_nobody_rated_are_taught_more_mildly(chain: Any, shop: Path, tmp_path: Path) -> None:
+    label(chain.teacher, [shop], tmp_path / "labels", view_size_px=32)
+    said = load_answers(tmp_path / "labels" / "answers.npz").outputs["attributes"]
+    attributes = load_labels(tmp_path / "labels").targets["attributes"]
+    known, taught = attributes[:, : len(ATTRIBUTE_NAMES)], attributes[:, len(ATTRIBUTE_NAMES) :]
+    shares = np.array([BELIEVED.get(name, 1.0) for name in ATTRIBUTE_NAMES])
+    np.testing.assert_allclose(taught, np.where(np.isnan(known), 1 - shares * (1 - said), known), atol=0.002)
+    assert np.isnan(known).any()
+
+
+def test_of_a_clean_source_every_fault_is_known_also_to_the_answers(chain: Any, shop: Path, tmp_path: Path) -> None:
+    label(chain.teacher, [shop], tmp_path / "unknown", view_size_px=32)
+    label(chain.teacher, [shop], tmp_path / "clean", view_size_px=32, clean_sources=["shop"])
+    label(None, [shop], tmp_path / "again", view_size_px=32, answers=tmp_path / "clean" / "answers.npz")
     unknown, clean, again = (load_labels(tmp_path / name) for name in ("unknown", "clean", "again"))
     is_original = clean.degradations == ""
     technical = slice(0, 4)  # the fifth, composition, is known before white backgrounds alone
@@ -53,10 +72,10 @@ def test_of_a_clean_source_every_fault_is_known_also_to_the_answers(chain: Any, 
     np.testing.assert_array_equal(again.views, clean.views)
     np.testing.assert_allclose(again.targets["attributes"], clean.targets["attributes"], atol=0.01)
     with pytest.raises(UsageError, match="no photo is of the source shoop;"):
-        label(chain.teacher, [manifest], tmp_path / "typo", view_size_px=32, clean_sources=["shoop"])
+        label(chain.teacher, [shop], tmp_path / "typo", view_size_px=32, clean_sources=["shoop"])
     with pytest.raises(UsageError, match="says itself whether shop was clean"):
         kept = tmp_path / "clean" / "answers.npz"
-        label(None, [manifest], tmp_path / "both", view_size_px=32, answers=kept, clean_sources=["shop"])
+        label(None, [shop], tmp_path / "both", view_size_px=32, answers=kept, clean_sources=["shop"])
 
 
 def test_answers_about_other_photos_and_broken_files_are_refused(chain: Any, tmp_path: Path) -> None:

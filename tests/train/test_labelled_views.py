@@ -9,7 +9,7 @@ pytest.importorskip("tensorflow")
 pytest.importorskip("keras")
 
 from edge_runtime.errors import UsageError
-from train.stages.label import CROPPED, LabelledViews
+from train.stages.labelled_views import CROPPED, LabelledViews
 
 
 def test_originals_and_crops_have_the_degraded_views_of_their_photo_as_partners() -> None:
