@@ -114,6 +114,8 @@ def _describe(
     notes = []
     if (depth_bits := _read_depth_bits(image, photo_format, head)) > 8:
         notes.append(f"the original has {depth_bits} bits a channel, the fixed photo 8")
+    if image.mode == "1":
+        notes.append("the original is black and white alone, the fixed photo has greys")
     info: dict[Any, Any] = image.info
     exif = _read_exif(image)
     xmp = info.get("xmp", info.get("XML:com.adobe.xmp"))

@@ -172,6 +172,14 @@ def test_sixteen_bits_are_noted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_one_bit_is_noted(photo: Image.Image, tmp_path: Path, suffix: str) -> None:
+    source = read_source(save(tmp_path / f"scan{suffix}", photo.convert("1")))
+    assert source.is_grey
+    assert source.notes == ("the original is black and white alone, the fixed photo has greys",)
+    assert read_source(save(tmp_path / f"grey{suffix}", photo.convert("L"))).notes == ()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_sixteen_bits_of_colour_are_noted(photo: Image.Image, tmp_path: Path, suffix: str) -> None:
     cv2 = pytest.importorskip("cv2", reason="Pillow writes no such files")
     path = tmp_path / f"deep{suffix}"
