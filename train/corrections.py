@@ -87,6 +87,7 @@ def doubt_of_unrated(
     The teacher has learnt attributes from flawless pictures and their spoilt copies. To it the dim rooms and the grey
     cloth of phone photos look as if their light or colours had been taken away: it gives unrated clothes a median
     ``color`` of .38. A student that repeats it blames every other photo of clothes (docs/experiments.md).
+    Who answers in the teacher's place (``label --otherwise``) and has learnt so already is doubted once more.
 
     Args:
         samples: originals, crops and degraded views.
