@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.contract import ViewSpec
 from edge_runtime.errors import InputError, UsageError
+from edge_runtime.output_file import write_output
 from edge_runtime.views import make_view
 from train.artifact import NPZ_ERRORS, compute_digest
 from train.data.samples import Sample, load_sample
@@ -61,15 +62,12 @@ class FeatureCache:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         mark = folder / "identity.txt"
-        if mark.exists() and mark.read_text(encoding="utf-8") != identity:
-            raise UsageError(
-                f"{folder} holds features of {mark.read_text(encoding='utf-8')}, not of {identity}: "
-                "pass another folder with --features"
-            )
         if not mark.exists():
-            temporary = mark.with_suffix(".part")  # a mark that was cut short would make strangers of the shards
-            temporary.write_text(identity, encoding="utf-8")
-            temporary.replace(mark)
+            write_output(mark, identity, force=True)  # whole, for a mark cut short would make strangers of the shards
+        elif (other := mark.read_text(encoding="utf-8")) != identity:
+            raise UsageError(
+                f"{folder} holds features of {other}, not of {identity}: pass another folder with --features"
+            )
         self._rows: dict[tuple[str, str], tuple[NDArray[np.float16], NDArray[np.float32]]] = {}
         for shard in sorted(folder.glob("shard-*.npz")):
             try:
