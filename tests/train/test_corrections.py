@@ -12,11 +12,14 @@ from edge_runtime.contract import ATTRIBUTE_NAMES
 from train.config import LabelsConfig
 from train.corrections import (
     BELIEVED,
+    BELIEVED_BEFORE_WHITE,
     FRAMED_LEAST,
+    PRODUCT_QUALITY,
     QUALITY_LOST,
     doubt_of_unrated,
     hold_below_originals,
     hold_framing_up,
+    lift_before_white,
 )
 from train.data.degradations import Degradation
 from train.data.manifest import Photo
@@ -25,6 +28,7 @@ from train.data.samples import Sample
 PHOTO = Photo("a.jpg", Path("a.jpg"), None, "", "", "g", "")
 LABELS = LabelsConfig(style={"white": "studio", "street": "scene"}, scenes=("scene",))
 ORIGINAL = Sample(PHOTO, "train", is_clean=True)
+WHITE = replace(PHOTO, style="studio_white")
 
 
 def degrade(kind: str, strength: float) -> Sample:
@@ -60,6 +64,39 @@ def test_scenes_stay_as_the_teacher_has_them(style: str, is_held: bool) -> None:
 def test_a_good_framing_is_no_fault() -> None:
     reframed = Sample(PHOTO, "train", is_clean=True, reframe_seed=1)
     assert hold([ORIGINAL, reframed], [0.8, 0.9]) == pytest.approx([0.8, 0.9])
+
+
+def lift(photo: Photo, quality: list[float]) -> list[float]:
+    """Of a photo, its spoilt copy and a crop of it."""
+    original = Sample(photo, "train", is_clean=True)
+    views = [replace(original, degradation=Degradation("defocus", 0.5)), replace(original, crop_seed=1)]
+    given = np.array(quality, np.float32)
+    lifted: list[float] = lift_before_white([original, *views], given).tolist()
+    assert given.tolist() == pytest.approx(quality), "the input is left as it is"
+    return lifted
+
+
+def test_a_product_before_white_is_thought_better_of_and_its_other_views_by_as_much() -> None:
+    gain = (1 - BELIEVED_BEFORE_WHITE) * (PRODUCT_QUALITY - 0.35)
+    assert lift(WHITE, [0.35, 0.2, 0.3]) == pytest.approx([0.35 + gain, 0.2 + gain, 0.3 + gain])
+
+
+def test_no_view_is_lifted_above_its_photo() -> None:
+    gain = (1 - BELIEVED_BEFORE_WHITE) * (PRODUCT_QUALITY - 0.35)
+    assert lift(WHITE, [0.35, 0.5, 0.9]) == pytest.approx([0.35 + gain, 0.35 + gain, 0.9])
+
+
+@pytest.mark.parametrize(
+    "photo",
+    [replace(PHOTO, style="studio_white", mos=0.4), replace(PHOTO, style="street")],
+    ids=["rated", "not before white"],
+)
+def test_other_photos_keep_the_quality_the_teacher_gave_them(photo: Photo) -> None:
+    assert lift(photo, [0.35, 0.2, 0.3]) == pytest.approx([0.35, 0.2, 0.3])
+
+
+def test_a_good_product_before_white_is_good_enough() -> None:
+    assert lift(WHITE, [0.9, 0.5, 0.8]) == pytest.approx([0.9, 0.5, 0.8])
 
 
 RATED = replace(PHOTO, mos=0.8)

@@ -30,7 +30,7 @@ from train.data.degradations import (
 )
 from train.data.manifest import Photo
 
-__all__ = ["Sample", "collect_labels", "load_sample", "plan_samples"]
+__all__ = ["Sample", "collect_labels", "has_white_background", "load_sample", "plan_samples"]
 
 _UNKNOWN = np.float32(np.nan)
 _DOMINANT = 0.5  # from this strength on a fault outweighs whatever a photo brought along
@@ -78,7 +78,7 @@ class Sample:
     @property
     def evidence(self) -> str:
         """Names all that the known attributes rest on: equal evidence of the same file, equal attributes, too."""
-        marks = ("clean", self.is_clean), ("white", _has_white_background(self.photo))
+        marks = ("clean", self.is_clean), ("white", has_white_background(self.photo))
         return "|".join([self.key, *(mark for mark, is_set in marks if is_set)])
 
 
@@ -98,7 +98,7 @@ def plan_samples(photos: Sequence[Photo], split: Mapping[str, str], config: Samp
             continue
         rng = np.random.default_rng(_hash(seed, photo.file))
         count = config.degraded_per_clean if is_clean else config.degraded_per_photo
-        may_reframe = _has_white_background(photo)
+        may_reframe = has_white_background(photo)
         for _ in range(count):
             if not (may_reframe and rng.uniform() < config.composition_share):
                 fault = random_degradation(rng, TECHNICAL_KINDS)
@@ -130,7 +130,7 @@ def load_sample(sample: Sample, min_side_px: int) -> tuple[NDArray[np.uint8], ND
     if sample.crop_seed is not None:
         return _crop(image, np.random.default_rng(sample.crop_seed)), attributes
     composition = ATTRIBUTE_NAMES.index("composition")
-    product = find_product(image) if _has_white_background(sample.photo) else None
+    product = find_product(image) if has_white_background(sample.photo) else None
     if sample.reframe_seed is not None:
         if product is None:
             return image, attributes
@@ -189,7 +189,7 @@ def _is_clean(photo: Photo, config: SamplesConfig) -> bool:
     return photo.source in config.clean_sources
 
 
-def _has_white_background(photo: Photo) -> bool:
+def has_white_background(photo: Photo) -> bool:
     """Whether it is worth looking for a product before a plain background."""
     return "white" in photo.style
 

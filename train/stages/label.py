@@ -16,7 +16,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.views import make_view
 from train.artifact import PROVENANCE, finish_artifact, open_artifact, read_provenance, write_json
 from train.config import TeacherConfig
-from train.corrections import doubt_of_unrated, hold_below_originals, hold_framing_up
+from train.corrections import doubt_of_unrated, hold_below_originals, hold_framing_up, lift_before_white
 from train.data.manifest import load_manifests
 from train.data.samples import Sample, collect_labels, load_sample, plan_samples
 from train.data.split import assign_split, check_no_leak
@@ -104,7 +104,8 @@ def label(
     judged = replace(judge(samples), config=config)
     judged.save(out / "answers.npz")
     known, outputs = judged.known, dict(judged.outputs)
-    quality = hold_below_originals(samples, known, outputs["quality"], config.labels)
+    quality = lift_before_white(samples, outputs["quality"])
+    quality = hold_below_originals(samples, known, quality, config.labels)
     outputs["quality"] = quality[:, np.newaxis]
     # How strong a fault is, is known. The teacher's features were trained to see through colours: of the worst cast it
     # says .84 of 1, and a student that learns from both saw next to none.
