@@ -15,7 +15,7 @@ from edge_runtime.cli.options import add_language_option, add_photo_options, wri
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import Column, build_writer
 from edge_runtime.cli.words import say
-from edge_runtime.cli.work import work_through
+from edge_runtime.cli.work import refuse_unplanned, work_through
 from edge_runtime.contract import ATTRIBUTE_NAMES, ViewSpec
 from edge_runtime.decode import decode_photo
 from edge_runtime.errors import UsageError
@@ -89,7 +89,9 @@ def run_explain(options: argparse.Namespace) -> int:
     photos = [entry for entry in inputs if isinstance(entry, str)]
     outputs: dict[str, Path] = {}
     if options.output is not None:
-        outputs = plan_outputs(photos, options.output, is_folder=writes_to_folder(options))
+        planned = plan_outputs(photos, options.output, is_folder=writes_to_folder(options))
+        inputs = [refuse_unplanned(entry, planned) for entry in inputs]
+        outputs = {photo: output for photo, output in planned.items() if isinstance(output, Path)}
         originals = Originals(photos)
         for output in outputs.values():
             originals.check(output, force=options.force)
