@@ -88,7 +88,7 @@ def _open_path(path: str, options: SourceOptions) -> Source:
         raise SourceError(f"{path}: no such file or folder; check the path, or name another source")
     if not size_bytes:
         raise SourceError(f"{path}: the file is empty; copy or download it again")
-    if Path(path).suffix.lower() in PHOTO_SUFFIXES - {".gif", ".apng", ".webp"}:
+    if Path(path).suffix.lower() in PHOTO_SUFFIXES - {".gif", ".apng"}:
         raise SourceError(f"{path}: a photo, not a video; `photogate score` takes photos, or name the folder it is in")
     try:
         with Path(path).open("rb") as file:

@@ -10,8 +10,9 @@ from edge_runtime.formats import HEAD_BYTES, PhotoFormat, sniff_format
 
 __all__ = ["holds_single_photo"]
 
-# Not GIF, WebP and AVIF, which may move, nor HEIC and JPEG 2000, whose first bytes those of videos may be, too.
-SINGLE_FORMATS = (PhotoFormat.PNG, PhotoFormat.TIFF, PhotoFormat.BMP)
+# Not GIF and AVIF, which may move, nor HEIC and JPEG 2000, whose first bytes those of videos may be, too. WebP that
+# moves is no photo, but FFmpeg cannot play it either: it would be told as damaged (FFmpeg 8.1).
+SINGLE_FORMATS = (PhotoFormat.PNG, PhotoFormat.WEBP, PhotoFormat.TIFF, PhotoFormat.BMP)
 ANIMATION = b"acTL"  # the chunk of a PNG that moves; it stands before the pixels
 READ_BYTES = 2**20
 

@@ -128,12 +128,20 @@ def test_file_cut_before_its_index_is_no_video(clip: Path, tmp_path: Path, decod
 
 
 @pytest.mark.parametrize("share", [1.0, 0.5])
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "BMP"])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF", "BMP"])
 def test_a_photo_is_no_video_whatever_its_name_says(form: str, share: float, tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     content = encode_photo(form)
     path.write_bytes(content[: round(share * len(content))])
     with pytest.raises(SourceError, match=r"clip\.mp4: a photo, whatever its name says"):
+        open_source(str(path))
+
+
+def test_webp_is_no_video_even_if_it_moves(tmp_path: Path) -> None:
+    path = tmp_path / "clip.webp"
+    pictures = [Image.new("RGB", (64, 48), (80 * index,) * 3) for index in range(3)]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=40)
+    with pytest.raises(SourceError, match=r"clip\.webp: a photo, not a video"):
         open_source(str(path))
 
 
