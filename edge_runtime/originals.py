@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from edge_runtime.errors import InputError, UsageError
@@ -12,7 +12,7 @@ from edge_runtime.output_file import check_output
 from edge_runtime.paths import exists, exists_as_folder
 from edge_runtime.result import ScoreFailure
 
-__all__ = ["Originals", "check_folder", "refuse_shared"]
+__all__ = ["Originals", "check_folder", "find_inner_path", "refuse_shared"]
 
 
 class Originals:
@@ -52,6 +52,18 @@ def check_folder(output: str | os.PathLike[str]) -> None:
     """
     if exists(output) and not exists_as_folder(output):
         raise UsageError(f"{os.fspath(output)}: is a file, and several photos need a folder; choose another output")
+
+
+def find_inner_path(source: str, folders: Sequence[str]) -> Path:
+    """A photo's path below the innermost of the ``folders`` that were searched and hold it, or its bare name."""
+    for folder in sorted(folders, key=len, reverse=True):
+        try:
+            inner = Path(source).relative_to(folder)
+        except ValueError:
+            continue
+        if ".." not in inner.parts:  # "../b.jpg" begins with the folder "." and lies outside
+            return inner
+    return Path(Path(source).name)
 
 
 def refuse_shared(outputs: Mapping[str, Path], doing: str) -> dict[str, Path | ScoreFailure]:

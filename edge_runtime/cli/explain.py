@@ -25,6 +25,7 @@ from edge_runtime.explain.output import plan_outputs, write_picture
 from edge_runtime.gate.policy import load_policy
 from edge_runtime.interpreter import quiet_native_log
 from edge_runtime.originals import Originals
+from edge_runtime.paths import exists_as_folder
 from edge_runtime.result import ScoreFailure
 
 __all__ = ["add_command", "run_explain"]
@@ -89,7 +90,8 @@ def run_explain(options: argparse.Namespace) -> int:
     photos = [entry for entry in inputs if isinstance(entry, str)]
     outputs: dict[str, Path] = {}
     if options.output is not None:
-        planned = plan_outputs(photos, options.output, is_folder=writes_to_folder(options))
+        folders = [path for path in options.paths if exists_as_folder(path)]
+        planned = plan_outputs(photos, folders, options.output, is_folder=writes_to_folder(options))
         inputs = [refuse_unplanned(entry, planned) for entry in inputs]
         outputs = {photo: output for photo, output in planned.items() if isinstance(output, Path)}
         originals = Originals(photos)

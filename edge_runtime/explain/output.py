@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from edge_runtime.errors import UsageError
-from edge_runtime.originals import check_folder, refuse_shared
+from edge_runtime.originals import check_folder, find_inner_path, refuse_shared
 from edge_runtime.output_file import write_output
 from edge_runtime.result import ScoreFailure
 
@@ -19,11 +19,14 @@ SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 NAME_ENDING = "-heat.png"  # of pictures in a folder, after the photo's name
 
 
-def plan_outputs(photos: Sequence[str], out: str | Path, *, is_folder: bool) -> Mapping[str, Path | ScoreFailure]:
-    """Which picture belongs to which photo.
+def plan_outputs(
+    photos: Sequence[str], folders: Sequence[str], out: str | Path, *, is_folder: bool
+) -> Mapping[str, Path | ScoreFailure]:
+    """Which picture belongs to which photo; what was found in one of ``folders`` keeps its place below it.
 
     Args:
         photos: paths.
+        folders: those that were searched for photos.
         out: the one picture, or the folder for all of them.
         is_folder: which of the two ``out`` is.
 
@@ -39,7 +42,7 @@ def plan_outputs(photos: Sequence[str], out: str | Path, *, is_folder: bool) -> 
             raise UsageError(f"{out}: cannot write {target.suffix or 'without a suffix'}; use {', '.join(SUFFIXES)}")
         return dict.fromkeys(photos, target)
     check_folder(out)
-    outputs = {photo: target / f"{Path(photo).name}{NAME_ENDING}" for photo in photos}
+    outputs = {photo: target / f"{find_inner_path(photo, folders)}{NAME_ENDING}" for photo in photos}
     return refuse_shared(outputs, "drawn in")
 
 

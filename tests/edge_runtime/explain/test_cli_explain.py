@@ -148,7 +148,18 @@ def test_several_photos_need_a_folder(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")
     with pytest.raises(UsageError, match="several photos need a folder"):
-        plan_outputs(["a.jpg", "b.jpg"], file, is_folder=True)
+        plan_outputs(["a.jpg", "b.jpg"], [], file, is_folder=True)
+
+
+def test_photos_of_folders_inside_keep_their_places(run_command: Run, folder: Path, tmp_path: Path) -> None:
+    (folder / "inner").mkdir()
+    shutil.copy(folder / "a.jpg", folder / "inner")
+    (folder / "c.jpg").unlink()
+    out = tmp_path / "heat"
+    result = run_command("explain", folder, "--recursive", "-o", out, *QUICK)
+    assert result.returncode == 0, result.stdout
+    drawn = [path.relative_to(out).as_posix() for path in out.rglob("*.png")]
+    assert sorted(drawn) == ["a.jpg-heat.png", "b.png-heat.png", "inner/a.jpg-heat.png"]
 
 
 def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
