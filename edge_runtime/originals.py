@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from edge_runtime.errors import UsageError
+from edge_runtime.errors import InputError, UsageError
 from edge_runtime.output_file import check_output
 from edge_runtime.paths import exists, exists_as_folder
+from edge_runtime.result import ScoreFailure
 
-__all__ = ["Originals", "check_distinct", "check_folder"]
+__all__ = ["Originals", "check_folder", "find_inner_path", "refuse_shared"]
 
 
 class Originals:
@@ -53,29 +54,53 @@ def check_folder(output: str | os.PathLike[str]) -> None:
         raise UsageError(f"{os.fspath(output)}: is a file, and several photos need a folder; choose another output")
 
 
-def check_distinct(outputs: Mapping[str, Path], doing: str) -> None:
-    """Makes sure that no two photos have one output, on disks that do not tell "A.jpg" from "a.jpg" either.
+def find_inner_path(source: str, folders: Sequence[str]) -> Path:
+    """A photo's path below the innermost of the ``folders`` that were searched and hold it, or its bare name."""
+    for folder in sorted(folders, key=len, reverse=True):
+        try:
+            inner = Path(source).relative_to(folder)
+        except ValueError:
+            continue
+        if ".." not in inner.parts:  # "../b.jpg" begins with the folder "." and lies outside
+            return inner
+    return Path(Path(source).name)
+
+
+def refuse_shared(outputs: Mapping[str, Path], doing: str) -> dict[str, Path | ScoreFailure]:
+    """The outputs, but for those that two photos share, on disks that do not tell "A.jpg" from "a.jpg" either.
 
     Those are the usual ones of macOS and Windows, and of memory cards; macOS does not tell the two spellings of an
-    accented letter apart, either.
+    accented letter apart, either. None of the photos gets such an output: which of them is wanted, nobody can tell.
 
     Args:
         outputs: by the photo's path; two paths of one photo may share theirs.
         doing: for the message, for example "written to".
 
-    Raises:
-        UsageError: two have.
+    Returns:
+        By the photo's path, in the same order: its output, or the failure that says which other photo has it, too.
     """
-    owners: dict[str, str] = {}
+    owners: dict[str, dict[str, str]] = {}
     for photo, output in outputs.items():
-        name = unicodedata.normalize("NFC", os.fspath(output)).casefold()
-        owner = owners.setdefault(name, photo)
-        if _resolve(owner) != _resolve(photo):
-            where = "" if outputs[owner] == output else ", on a disk that takes capitals and small letters for the same"
-            raise UsageError(
-                f"{owner} and {photo} would both be {doing} {output}{where}; pass them one at a time, each with an "
-                "output of its own"
-            )
+        owners.setdefault(_fold(output), {}).setdefault(_resolve(photo), photo)
+    checked: dict[str, Path | ScoreFailure] = {}
+    for photo, output in outputs.items():
+        others = [other for place, other in owners[_fold(output)].items() if place != _resolve(photo)]
+        if not others:
+            checked[photo] = output
+            continue
+        # The one whose name is the very same says most.
+        other = next((other for other in others if outputs[other] == output), others[0])
+        where = "" if outputs[other] == output else ", on a disk that takes capitals and small letters for the same"
+        message = (
+            f"{photo}: {other} would be {doing} {output}, too{where}; pass them one at a time, each with an output of "
+            "its own"
+        )
+        checked[photo] = ScoreFailure(photo, InputError(message))
+    return checked
+
+
+def _fold(output: Path) -> str:
+    return unicodedata.normalize("NFC", os.fspath(output)).casefold()
 
 
 def _resolve(path: str | os.PathLike[str]) -> str:

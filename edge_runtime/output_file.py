@@ -38,9 +38,11 @@ def check_output(path: str | os.PathLike[str], *, force: bool = False, makes_fol
 
     Raises:
         UsageError: there is no such folder, or it cannot be made, for it would lie below a file; something is there
-            already, or what is there is no regular file.
+            already, or what is there is no regular file; or it is "-", by which people mean standard output.
     """
     target = Path(path)
+    if str(target) == "-":
+        raise UsageError("-: files are not written to standard output; pass a file's name")
     try:
         target.lstat()
         is_taken = True

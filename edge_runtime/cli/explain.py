@@ -15,7 +15,7 @@ from edge_runtime.cli.options import add_language_option, add_photo_options, wri
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import Column, build_writer
 from edge_runtime.cli.words import say
-from edge_runtime.cli.work import work_through
+from edge_runtime.cli.work import refuse_unplanned, work_through
 from edge_runtime.contract import ATTRIBUTE_NAMES, ViewSpec
 from edge_runtime.decode import decode_photo
 from edge_runtime.errors import UsageError
@@ -25,6 +25,7 @@ from edge_runtime.explain.output import plan_outputs, write_picture
 from edge_runtime.gate.policy import load_policy
 from edge_runtime.interpreter import quiet_native_log
 from edge_runtime.originals import Originals
+from edge_runtime.paths import exists_as_folder
 from edge_runtime.result import ScoreFailure
 
 __all__ = ["add_command", "run_explain"]
@@ -89,7 +90,10 @@ def run_explain(options: argparse.Namespace) -> int:
     photos = [entry for entry in inputs if isinstance(entry, str)]
     outputs: dict[str, Path] = {}
     if options.output is not None:
-        outputs = plan_outputs(photos, options.output, is_folder=writes_to_folder(options))
+        folders = [path for path in options.paths if exists_as_folder(path)]
+        planned = plan_outputs(photos, folders, options.output, is_folder=writes_to_folder(options))
+        inputs = [refuse_unplanned(entry, planned) for entry in inputs]
+        outputs = {photo: output for photo, output in planned.items() if isinstance(output, Path)}
         originals = Originals(photos)
         for output in outputs.values():
             originals.check(output, force=options.force)

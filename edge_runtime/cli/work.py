@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from edge_runtime.cli.quiet import silence_metadata_warnings
 from edge_runtime.result import ScoreFailure
 from edge_runtime.scorer import each
 
-__all__ = ["work_through"]
+__all__ = ["refuse_unplanned", "work_through"]
 
 _Result = TypeVar("_Result")
 
@@ -41,6 +42,12 @@ def work_through(
         outcomes = each_in_processes(partial(_build_silently, build), paths, jobs)
     for entry in inputs:
         yield entry if isinstance(entry, ScoreFailure) else next(outcomes)
+
+
+def refuse_unplanned(entry: str | ScoreFailure, planned: Mapping[str, Path | ScoreFailure]) -> str | ScoreFailure:
+    """The input, or the failure in the place of its output: the other photos are worked on all the same."""
+    output = planned.get(entry) if isinstance(entry, str) else None
+    return output if isinstance(output, ScoreFailure) else entry
 
 
 def _build_silently(build: Callable[[], Callable[[str], _Result]]) -> Callable[[str], _Result]:

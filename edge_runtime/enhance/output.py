@@ -9,9 +9,10 @@ from edge_runtime.enhance.encode import OUTPUT_SUFFIXES, choose_output_format
 from edge_runtime.enhance.result import FixResult
 from edge_runtime.errors import InputError, UsageError
 from edge_runtime.formats import HEAD_BYTES, PhotoFormat, sniff_format
-from edge_runtime.originals import Originals, check_distinct
+from edge_runtime.originals import Originals, find_inner_path, refuse_shared
 from edge_runtime.output_file import write_output
 from edge_runtime.photo_file import open_photo_file
+from edge_runtime.result import ScoreFailure
 
 __all__ = ["find_output_format", "plan_outputs", "write_result"]
 
@@ -28,7 +29,7 @@ def find_output_format(out: str | Path) -> PhotoFormat:
     return OUTPUT_SUFFIXES[suffix]
 
 
-def plan_outputs(sources: Sequence[str], folders: Sequence[str], out: str | Path) -> dict[str, Path]:
+def plan_outputs(sources: Sequence[str], folders: Sequence[str], out: str | Path) -> dict[str, Path | ScoreFailure]:
     """Where below the folder ``out`` each photo goes.
 
     What was found in one of ``folders`` keeps its place below it; other photos keep their names. A suffix that says
@@ -39,12 +40,11 @@ def plan_outputs(sources: Sequence[str], folders: Sequence[str], out: str | Path
         folders: those that were searched for photos.
         out: the folder; it need not exist.
 
-    Raises:
-        UsageError: two photos would get one name.
+    Returns:
+        By the photo's path: its output, or a failure where another photo would get the same one.
     """
-    outputs = {source: _replace_suffix(Path(out) / _find_inner_path(source, folders), source) for source in sources}
-    check_distinct(outputs, "written to")
-    return outputs
+    outputs = {source: _replace_suffix(Path(out) / find_inner_path(source, folders), source) for source in sources}
+    return refuse_shared(outputs, "written to")
 
 
 def write_result(
@@ -80,15 +80,3 @@ def _replace_suffix(output: Path, source: str) -> Path:
     if OUTPUT_SUFFIXES.get(output.suffix.lower()) is written:
         return output
     return output.with_suffix(next(suffix for suffix, found in OUTPUT_SUFFIXES.items() if found is written))
-
-
-def _find_inner_path(source: str, folders: Sequence[str]) -> Path:
-    """The path below the innermost of the ``folders`` that holds it, or the bare name."""
-    for folder in sorted(folders, key=len, reverse=True):
-        try:
-            inner = Path(source).relative_to(folder)
-        except ValueError:
-            continue
-        if ".." not in inner.parts:  # "../b.jpg" begins with the folder "." and lies outside
-            return inner
-    return Path(Path(source).name)

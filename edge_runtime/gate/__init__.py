@@ -5,7 +5,9 @@ from edge_runtime.gate import Gate
 
 with PhotoScorer.default() as scorer:
     result = Gate(scorer, rules=["ebay"]).judge("mug.jpg")
-    print(result.decision, [reason.advice for reason in result.reasons])
+    print(result.decision)
+    for reason in result.reasons:
+        print(reason.message, reason.advice)
 """
 
 from __future__ import annotations

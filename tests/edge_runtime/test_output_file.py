@@ -52,6 +52,17 @@ def test_an_older_file_stays_unless_forced_and_until_the_new_one_is_whole(tmp_pa
     assert path.read_text(encoding="utf-8") == "new"
 
 
+@pytest.mark.parametrize("path", ["-", "./-", Path("-")])
+def test_standard_output_is_not_taken_for_a_name(
+    path: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="-: files are not written to standard output"):
+        write_output(path, "text", force=True)
+    write_output(tmp_path / "-", "text")  # who names it so plainly means it
+    assert [entry.name for entry in tmp_path.iterdir()] == ["-"]
+
+
 def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     with pytest.raises(UsageError, match="exists already"), OutputFile(path) as output:

@@ -27,7 +27,7 @@ def draw(count: int, seed: int) -> tuple[NDArray[np.float16], NDArray[np.float32
 
 def test_it_learns_what_bends_and_every_fold_as_well() -> None:
     features, ratings = draw(COUNT, 0)
-    ridge = KernelRidge.fit(features, ratings, [row % FOLDS for row in range(COUNT)], CONFIG)
+    ridge = KernelRidge.fit(features, ratings, [row % FOLDS for row in range(COUNT)], FOLDS, CONFIG)
     unseen, expected = draw(60, 1)
     answers = ridge.predict(unseen)
     assert answers.shape == (60, FOLDS) and ridge.count_params() == COUNT * (6 + FOLDS) + 2
@@ -39,10 +39,10 @@ def test_it_learns_what_bends_and_every_fold_as_well() -> None:
 def test_a_fold_has_not_seen_its_own_photos() -> None:
     features, ratings = draw(COUNT, 0)
     folds = [row % FOLDS for row in range(COUNT)]
-    ridge = KernelRidge.fit(features, ratings, folds, CONFIG)
+    ridge = KernelRidge.fit(features, ratings, folds, FOLDS, CONFIG)
     strange = ratings.copy()
     strange[4] += 0.4  # of fold 1
-    moved = KernelRidge.fit(features, strange, folds, CONFIG)
+    moved = KernelRidge.fit(features, strange, folds, FOLDS, CONFIG)
     assert (ridge.coefficients[np.arange(COUNT), folds] == 0).all()
     slope, moved_slope = ridge.scale[0], moved.scale[0]
     before, after = ((each.predict(features[4:5])[0] - each.scale[1]) for each in (ridge, moved))
@@ -54,17 +54,34 @@ def test_a_fold_has_not_seen_its_own_photos() -> None:
 def test_a_strong_penalty_is_undone_by_the_scale() -> None:
     features, ratings = draw(COUNT, 0)
     folds = [row % FOLDS for row in range(COUNT)]
-    strong = KernelRidge.fit(features, ratings, folds, RidgeConfig(width=0.5, penalty=10.0, share=0.5))
+    strong = KernelRidge.fit(features, ratings, folds, FOLDS, RidgeConfig(width=0.5, penalty=10.0, share=0.5))
     assert 1.1 < strong.scale[0] <= 2.0
     unseen, expected = draw(200, 2)
     assert np.std(strong.predict(unseen).mean(axis=1)) > 0.5 * np.std(expected)
-    alone = KernelRidge.fit(features, ratings, [0] * COUNT, CONFIG)
+    alone = KernelRidge.fit(features, ratings, [0] * COUNT, 1, CONFIG)
     assert alone.scale[0] == 1.0 and alone.predict(unseen).shape == (200, 1)
+
+
+def test_a_fold_without_photos_has_a_regression_that_has_seen_all() -> None:
+    features, ratings = draw(COUNT, 0)
+    folds = [row % 2 for row in range(COUNT)]  # two groups, say, neither of them in the last of the folds
+    ridge = KernelRidge.fit(features, ratings, folds, FOLDS, CONFIG)
+    assert ridge.coefficients.shape == (COUNT, FOLDS)
+    assert (ridge.coefficients[:, 2] != 0).all()
+    unseen, expected = draw(60, 1)
+    assert np.corrcoef(ridge.predict(unseen)[:, 2], expected)[0, 1] > 0.97
+
+
+def test_photos_that_are_all_rated_alike_give_that_rating() -> None:
+    features, _ = draw(20, 0)
+    ratings = np.full(20, 0.4, dtype=np.float32)
+    ridge = KernelRidge.fit(features, ratings, [row % FOLDS for row in range(20)], FOLDS, CONFIG)
+    np.testing.assert_allclose(ridge.predict(features), 0.4, rtol=1e-5)
 
 
 def test_it_comes_back_from_its_file(tmp_path: Path) -> None:
     features, ratings = draw(COUNT, 0)
-    ridge = KernelRidge.fit(features, ratings, [row % FOLDS for row in range(COUNT)], CONFIG)
+    ridge = KernelRidge.fit(features, ratings, [row % FOLDS for row in range(COUNT)], FOLDS, CONFIG)
     ridge.save(tmp_path / "ridge.npz")
     unseen = draw(2000, 3)[0]  # more than one batch
     np.testing.assert_array_equal(KernelRidge.load(tmp_path / "ridge.npz").predict(unseen), ridge.predict(unseen))

@@ -53,29 +53,34 @@ class KernelRidge:
 
     @classmethod
     def fit(
-        cls, features: NDArray[np.float16], ratings: NDArray[np.float32], folds: Sequence[int], config: RidgeConfig
+        cls,
+        features: NDArray[np.float16],
+        ratings: NDArray[np.float32],
+        folds: Sequence[int],
+        fold_count: int,
+        config: RidgeConfig,
     ) -> KernelRidge:
         """Learns from rated photos.
 
         Args:
             features: (m, f), as the cache has them.
             ratings: (m,), 0-1.
-            folds: (m,) of each photo; all the same: one regression, which sees them all.
+            folds: (m,) of each photo, 0 to ``fold_count - 1``; two of them or more, unless there is but one.
+            fold_count: regressions, also where few groups leave a fold without photos; 1: one, which sees them all.
             config: ``width`` and ``penalty``.
         """
         fold_of = np.asarray(folds)
-        count = int(fold_of.max()) + 1
         mean = float(ratings.mean())
-        ridge = cls(features, np.zeros((len(features), count), np.float32), (1.0, mean), config.width)
+        ridge = cls(features, np.zeros((len(features), fold_count), np.float32), (1.0, mean), config.width)
         kernel = ridge._compute_kernel(ridge._rows)
-        for fold in range(count):
-            rows = np.flatnonzero(fold_of != fold) if count > 1 else np.arange(len(features))
+        for fold in range(fold_count):
+            rows = np.flatnonzero(fold_of != fold) if fold_count > 1 else np.arange(len(features))
             system = kernel[np.ix_(rows, rows)]
             system[np.diag_indices_from(system)] += config.penalty
             factor = cho_factor(system, lower=True, overwrite_a=True)
             ridge.coefficients[rows, fold] = cho_solve(factor, ratings[rows] - mean)
-        if count > 1:
-            unseen = (kernel @ ridge.coefficients)[np.arange(len(features)), fold_of]
+        unseen = (kernel @ ridge.coefficients)[np.arange(len(features)), fold_of]
+        if fold_count > 1 and np.ptp(unseen) > 0.0:  # photos that are all rated alike have no line
             ridge.scale = float(np.clip(np.polyfit(unseen, ratings - mean, 1)[0], *_SLOPES)), mean
         return ridge
 

@@ -82,9 +82,11 @@ class Teacher:
         """
         config = self.config
         if config.ridge.share:
-            folds = [assign_fold(group, config.heads.folds, config.split_seed) for group in groups]
+            count = config.heads.folds
+            folds = [assign_fold(group, count, config.split_seed) for group in groups]
             self.ridges = tuple(
-                KernelRidge.fit(features[:, columns], ratings, folds, config.ridge) for columns in self._ridge_columns
+                KernelRidge.fit(features[:, columns], ratings, folds, count, config.ridge)
+                for columns in self._ridge_columns
             )
 
     def predict(self, images: Sequence[NDArray[np.uint8]]) -> Arrays:

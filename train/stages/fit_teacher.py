@@ -58,7 +58,7 @@ def fit_teacher(
 
     Raises:
         UsageError: the config has no labels or leaves out photos that are not there, the weights or ``out`` cannot be
-            used, or too few rated photos fall into the validation or the training part.
+            used, or too few rated photos fall into the validation or the training part, or all of those in one fold.
         ManifestError: see ``train.data.manifest``.
     """
     started = time.time()
@@ -82,6 +82,7 @@ def fit_teacher(
         raise UsageError("fewer than three rated photos fall into the validation part: add photos or change split_seed")
     if not any(sample.side == "train" for sample in rated):
         raise UsageError("no rated photo falls into the training part: add photos or change split_seed")
+    _check_folds(config, [sample.photo.group for sample in rated if sample.side == "train"])
     features = features or out / "features"
     if config.backbones[0].is_trainable:
         log = _fine_tune(teacher, samples, rated, work)
@@ -112,6 +113,20 @@ def fit_teacher(
         sample_count=len(samples),
     )
     return metrics
+
+
+def _check_folds(config: TeacherConfig, groups: Sequence[str]) -> None:
+    """Makes sure that every fold's heads and regressions have rated photos to learn from: those of another fold.
+
+    Raises:
+        UsageError: the groups, those of the rated photos to train on, are all in one fold.
+    """
+    folds = config.heads.folds
+    if folds > 1 and len({assign_fold(group, folds, config.split_seed) for group in groups}) < 2:
+        raise UsageError(
+            f"all rated photos to train on are in one of the {folds} folds, whose heads would have nothing to learn "
+            f"from (groups: {len(set(groups))}): add photos of more groups, or set folds = 1 in [heads]"
+        )
 
 
 def _fit_heads(

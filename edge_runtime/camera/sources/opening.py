@@ -17,6 +17,7 @@ from edge_runtime.camera.sources.photo_folder import open_photo_folder
 from edge_runtime.camera.sources.piped import open_piped
 from edge_runtime.camera.sources.pyav_capture import open_video_with_pyav
 from edge_runtime.camera.sources.recorded_source import RecordedSource
+from edge_runtime.camera.sources.single_photo import holds_single_photo
 from edge_runtime.camera.sources.source import Source
 from edge_runtime.camera.sources.tcp import check_reachable
 from edge_runtime.errors import SourceError
@@ -87,13 +88,17 @@ def _open_path(path: str, options: SourceOptions) -> Source:
         raise SourceError(f"{path}: no such file or folder; check the path, or name another source")
     if not size_bytes:
         raise SourceError(f"{path}: the file is empty; copy or download it again")
-    if Path(path).suffix.lower() in PHOTO_SUFFIXES - {".gif", ".apng", ".webp"}:
+    if Path(path).suffix.lower() in PHOTO_SUFFIXES - {".gif", ".apng"}:
         raise SourceError(f"{path}: a photo, not a video; `photogate score` takes photos, or name the folder it is in")
     try:
-        with Path(path).open("rb"):
-            pass
+        with Path(path).open("rb") as file:
+            if holds_single_photo(file):
+                raise SourceError(
+                    f"{path}: a photo, whatever its name says, and not a video; `photogate score` takes photos"
+                )
     except OSError as error:
-        raise SourceError(f"{path}: cannot open the file: {error.strerror}; change its permissions") from error
+        reason = error.strerror or error
+        raise SourceError(f"{path}: cannot read the file: {reason}; check the path and its permissions") from error
     return RecordedSource(path, _open_video(path, path, options, str, is_file=True), options)
 
 

@@ -93,6 +93,24 @@ def test_a_photo_that_is_named_twice_stops_nothing(run_command: Run, folder: Pat
     assert run_command("fix", folder, "-o", out).returncode == 2, "of an earlier run it is not overwritten"
 
 
+def test_photos_that_would_share_an_output_are_refused_and_the_others_are_fixed(
+    run_command: Run, folder: Path, tmp_path: Path
+) -> None:
+    with Image.open(folder / "coffee-dark.jpg") as image:
+        for name in ("shot.bmp", "shot.png"):  # a BMP is written as PNG
+            image.save(folder / name)
+    out = tmp_path / "out"
+    result = run_command("fix", folder, "-o", out, "--format", "jsonl")
+    assert result.returncode == 1
+    records = {Path(record["path"]).name: record for record in map(json.loads, result.stdout.splitlines())}
+    assert list(records) == ["coffee-dark.jpg", "coffee-good.jpg", "shot.bmp", "shot.png", "z.jpg"]
+    for name, other in (("shot.bmp", "shot.png"), ("shot.png", "shot.bmp")):
+        assert records[name]["error"]["type"] == "InputError"
+        assert f"{folder / other} would be written to {out / 'shot.png'}, too" in records[name]["error"]["message"]
+    assert records["coffee-dark.jpg"]["outcome"] == "fixed"
+    assert [path.name for path in out.iterdir()] == ["coffee-dark.jpg"]
+
+
 def test_nothing_kept_writes_nothing(run_command: Run, examples_dir: Path, tmp_path: Path) -> None:
     result = run_command("fix", examples_dir / "coffee-blurred.jpg", "-o", tmp_path / "out.jpg", "--min-gain", "100")
     assert result.returncode == 0

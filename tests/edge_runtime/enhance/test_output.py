@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from PIL import Image
 
 from edge_runtime.enhance import FixResult, enhance, plan_outputs, write_result
 from edge_runtime.enhance.output import find_output_format
-from edge_runtime.errors import UsageError
+from edge_runtime.errors import InputError, UsageError
 from edge_runtime.formats import PhotoFormat
 from edge_runtime.originals import Originals
+from edge_runtime.result import ScoreFailure
 
 pytest.importorskip("cv2", reason="needs OpenCV: pip install 'photogate[fix]'")
 pytest.importorskip("skimage", reason="needs scikit-image: pip install 'photogate[fix]'")
@@ -130,15 +132,32 @@ def test_plan(tmp_path: Path) -> None:
     planned = plan_outputs(sources, [str(folder)], tmp_path / "out")
     names = ["a.jpg", "inner/a.jpg", "b.png", "wrong.png", "missing.jpg"]
     assert list(planned.values()) == [tmp_path / "out" / name for name in names]
-    with pytest.raises(UsageError, match="would both be written to"):
-        plan_outputs(sources, [], tmp_path / "out")
+    flat = plan_outputs(sources, [], tmp_path / "out")
+    refused = {source: output for source, output in flat.items() if isinstance(output, ScoreFailure)}
+    assert list(refused) == sources[:2], "the two that are called a.jpg, and no other"
+    for source, other in (sources[:2], sources[1::-1]):
+        failure = refused[source]
+        assert (failure.path, type(failure.error)) == (source, InputError)
+        assert str(failure.error).startswith(
+            f"{source}: {other} would be written to {tmp_path / 'out' / 'a.jpg'}, too;"
+        )
+    assert [flat[source] for source in sources[2:]] == [tmp_path / "out" / name for name in names[2:]]
 
 
 @pytest.mark.parametrize(("one", "other"), [("Mug.jpg", "mug.JPG"), ("caf\u00e9.jpg", "cafe\u0301.jpg")])
 def test_names_that_are_one_on_other_disks_are_not_both_written_to(one: str, other: str, tmp_path: Path) -> None:
     sources = [str(tmp_path / "a" / one), str(tmp_path / "b" / other)]
-    with pytest.raises(UsageError, match=r"would both be written to .* takes capitals and small letters for the same"):
-        plan_outputs(sources, [], tmp_path / "out")
+    planned = plan_outputs(sources, [], tmp_path / "out")
+    assert list(planned) == sources
+    for refused in planned.values():
+        assert isinstance(refused, ScoreFailure)
+        assert re.search(r"written to .*, too, on a disk that takes capitals and small letters", str(refused.error))
+
+
+def test_two_paths_of_one_photo_share_its_place_and_lose_it_together(tmp_path: Path) -> None:
+    sources = [str(tmp_path / name) for name in ("a/x.jpg", "a/../a/x.jpg", "b/x.jpg")]
+    assert set(plan_outputs(sources[:2], [], tmp_path / "out").values()) == {tmp_path / "out" / "x.jpg"}
+    assert all(isinstance(output, ScoreFailure) for output in plan_outputs(sources, [], tmp_path / "out").values())
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
@@ -146,7 +165,7 @@ def test_what_is_no_file_is_planned_for_without_being_opened(tmp_path: Path) -> 
     os.mkfifo(tmp_path / "pipe.jpg")
     sources = [str(tmp_path / name) for name in ("pipe.jpg", "nul\0byte.jpg")]
     planned = plan_outputs(sources, [str(tmp_path)], tmp_path / "out")
-    assert [path.name for path in planned.values()] == ["pipe.jpg", "nul\0byte.jpg"]
+    assert list(planned.values()) == [tmp_path / "out" / name for name in ("pipe.jpg", "nul\0byte.jpg")]
 
 
 def test_format_of_a_file() -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -126,13 +127,39 @@ def test_a_photo_is_never_overwritten(folder: Path) -> None:
         Originals([]).check(folder, force=True)
 
 
-def test_two_photos_of_one_name_need_two_runs(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="would both be drawn"):
-        plan_outputs([str(tmp_path / "x" / "a.jpg"), str(tmp_path / "y" / "a.jpg")], tmp_path / "out", is_folder=True)
+def test_two_photos_of_one_name_are_refused_and_the_others_are_drawn(
+    run_command: Run, folder: Path, tmp_path: Path
+) -> None:
+    more, out = tmp_path / "more", tmp_path / "out"
+    more.mkdir()
+    shutil.copy(folder / "b.png", more)
+    result = run_command("explain", folder / "a.jpg", folder / "b.png", more, "-o", out, "--json", *QUICK)
+    assert result.returncode == 1
+    drawn, *refused = (json.loads(line) for line in result.stdout.splitlines())
+    assert drawn["output"] == str(out / "a.jpg-heat.png")
+    assert [record["path"] for record in refused] == [str(folder / "b.png"), str(more / "b.png")]
+    for record, other in zip(refused, (more, folder), strict=True):
+        assert record["error"]["type"] == "InputError"
+        assert f"{other / 'b.png'} would be drawn in {out / 'b.png-heat.png'}, too" in record["error"]["message"]
+    assert [path.name for path in out.iterdir()] == ["a.jpg-heat.png"]
+
+
+def test_several_photos_need_a_folder(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")
     with pytest.raises(UsageError, match="several photos need a folder"):
-        plan_outputs(["a.jpg", "b.jpg"], file, is_folder=True)
+        plan_outputs(["a.jpg", "b.jpg"], [], file, is_folder=True)
+
+
+def test_photos_of_folders_inside_keep_their_places(run_command: Run, folder: Path, tmp_path: Path) -> None:
+    (folder / "inner").mkdir()
+    shutil.copy(folder / "a.jpg", folder / "inner")
+    (folder / "c.jpg").unlink()
+    out = tmp_path / "heat"
+    result = run_command("explain", folder, "--recursive", "-o", out, *QUICK)
+    assert result.returncode == 0, result.stdout
+    drawn = [path.relative_to(out).as_posix() for path in out.rglob("*.png")]
+    assert sorted(drawn) == ["a.jpg-heat.png", "b.png-heat.png", "inner/a.jpg-heat.png"]
 
 
 def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

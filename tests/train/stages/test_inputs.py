@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -104,6 +105,17 @@ def test_too_few_rated_photos_are_found_before_the_work(chain: Any, tmp_path: Pa
     manifest.write_text(chain.manifest.read_text(encoding="utf-8").replace(",train", ",validation"), encoding="utf-8")
     with pytest.raises(UsageError, match="no rated photo falls into the training part"):
         fit_teacher(chain.teacher_config, [manifest], tmp_path / "t")
+
+
+def test_folds_need_rated_photos_of_more_than_one(chain: Any, tmp_path: Path) -> None:
+    lines = chain.manifest.read_text(encoding="utf-8").splitlines()
+    manifest = chain.manifest.with_name("one-group.csv")
+    one_group = [re.sub(r",g\d+,(CC0,train)$", r",same,\1", line) for line in lines]
+    manifest.write_text("\n".join(one_group) + "\n", encoding="utf-8")
+    folded = replace(chain.teacher_config, heads=replace(chain.teacher_config.heads, folds=3))
+    with pytest.raises(UsageError, match=r"in one of the 3 folds, .* \(groups: 1\): .* folds = 1"):
+        fit_teacher(folded, [manifest], tmp_path / "t")
+    assert set(fit_teacher(chain.teacher_config, [manifest], tmp_path / "alone")) >= {"train", "validation"}
 
 
 def test_a_pattern_that_leaves_nothing_out_is_a_mistake(chain: Any, tmp_path: Path) -> None:
