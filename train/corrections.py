@@ -72,15 +72,15 @@ def hold_below_originals(
 
 
 def lift_before_white(samples: Sequence[Sample], quality: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Raises the teacher's quality of catalogue pictures towards :data:`PRODUCT_QUALITY`, where it is lower, and that of
-    their other views as much, but never above the picture itself.
+    """Raises the teacher's quality of catalogue pictures towards :data:`PRODUCT_QUALITY`, where it is lower, and that
+    of their other views as much, but never above the picture itself.
 
     The rated photos hold no product before white. What is plain, pale or small before it looks poor to a teacher that
     learnt from them what people like: flawless pictures of clothes get .56 in the median, of shoes .74, and a seller's
     white shirt would go to review. To be called before :func:`hold_below_originals`.
 
     Args:
-        samples: originals and other views; only of photos that nobody rated, and before a white background, quality changes.
+        samples: originals and other views; quality changes of those alone that nobody rated, before a white background.
         quality: (n,) the teacher's, 0-1.
     """
     doubted = 1 - BELIEVED_BEFORE_WHITE

@@ -27,6 +27,7 @@ from benchmarks.accuracy_report.robustness_sections import (
     build_invariance,
     build_ladders,
 )
+from benchmarks.accuracy_report.verdicts import build_verdicts
 from edge_runtime.errors import InputError
 
 __all__ = ["format_goals", "write_report"]
@@ -79,6 +80,7 @@ def _build(report: Mapping[str, Any], scored: Sequence[ScoredPhoto]) -> str:
         build_culprits(report["ladders"], labels, subject),
         build_false_alarms(report["false_alarms"], labels, subject),
         build_false_blur(report["false_blur"], labels, subject, thumbnails),
+        build_verdicts(report["verdicts"], labels),
         build_invariance(report["invariance"], labels),
         build_worst(report["worst"], thumbnails, labels[subject]),
     ]

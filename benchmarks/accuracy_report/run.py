@@ -21,6 +21,7 @@ from benchmarks.accuracy_report.ladders import measure_ladders
 from benchmarks.accuracy_report.photos import DEFAULT_TRAINING, ScoredPhoto, find_clean, open_models, score_photos
 from benchmarks.accuracy_report.report import write_report
 from benchmarks.accuracy_report.slices import compute_agreement
+from benchmarks.accuracy_report.verdicts import measure_verdicts
 from benchmarks.environment import collect_environment, compute_sha256, describe_files, read_timestamp
 from benchmarks.options import check_counts, check_model_names
 from benchmarks.output_folder import check_output_folder
@@ -198,6 +199,7 @@ def _measure(
         "false_alarms": measure_false_alarms(clean, list(scorers), scorers[subject].contract.view, policy),
         "false_blur": measure_false_blur(clean, list(scorers), scorers[subject].contract.view, policy),
         "invariance": measure_invariance(scored, scorers, options.photos_per_test),
+        "verdicts": measure_verdicts(scored, list(scorers), policy),
         "worst": _find_worst(rated, subject),
     }
 

@@ -72,6 +72,10 @@ def test_everything_is_measured_and_what_cannot_be_is_said(
     assert report["ladders"]["photos"]["composition"] == 1, "the product on white"
     assert report["false_blur"]["photos"] == 1
     assert report["false_alarms"]["models"]["int8"][0]["source"] == "all"
+    assert {row["source"]: row["photos"] for row in report["verdicts"]["models"]["int8"]} == {
+        "Flipkart1050": 1,
+        "Rated": COUNT,
+    }
     goals = {goal["name"]: goal for goal in report["goals"]}
     assert goals["sharp products on white called blurred"]["is_met"] is None, "one photo decides nothing"
     assert goals["SRCC, all rated photos"]["is_met"] is True
@@ -98,6 +102,7 @@ def test_the_page_stands_alone(manifest: Path, brightness_artifact: Path, tmp_pa
         "Ladders",
         "Culprits",
         "False alarms",
+        "Verdicts",
         "Invariance",
         "20 worst",
     ):
