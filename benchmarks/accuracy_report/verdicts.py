@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from edge_runtime.result import Decision
 
 __all__ = ["build_verdicts", "measure_verdicts"]
 
-DECISIONS: tuple[Decision, ...] = ("accept", "review", "reject")
+DECISIONS: tuple[Decision, ...] = get_args(Decision)
 UNNAMED = "no source named"
 
 
@@ -29,7 +29,7 @@ def measure_verdicts(scored: Sequence[ScoredPhoto], keys: Sequence[str], policy:
 
     Returns:
         For every model, by source in alphabetical order: how many photos, percentiles 5, 50 and 95 of their quality in
-        points, the share of each decision, and that of each reason's code, the most frequent first.
+        points, the share of each decision, and that of each reason's code.
     """
     by_source: dict[str, list[ScoredPhoto]] = {}
     for entry in scored:
@@ -51,7 +51,8 @@ def build_verdicts(found: Mapping[str, Any], labels: Mapping[str, str]) -> str:
         for entry in entries:
             points = (format_number(value, 0) for value in entry["quality_points"])
             shares = (format_share(entry["decisions"][name]) for name in DECISIONS)
-            reasons = ", ".join(f"{code} {format_share(share)}" for code, share in entry["reasons"].items())
+            often_first = sorted(entry["reasons"].items(), key=lambda item: (-item[1], item[0]))
+            reasons = ", ".join(f"{code} {format_share(share)}" for code, share in often_first)
             rows.append((entry["source"], str(entry["photos"]), *points, *shares, reasons))
     return (
         f"<section><h2>Verdicts</h2><p>What the policy {escape(found['policy'])} decides about all photos of the part, "
@@ -71,5 +72,5 @@ def _count(source: str, entries: Sequence[ScoredPhoto], key: str, policy: Policy
         "photos": len(entries),
         "quality_points": points.tolist(),
         "decisions": {name: decisions[name] / len(entries) for name in DECISIONS},
-        "reasons": {code: count / len(entries) for code, count in sorted(reasons.items(), key=lambda item: -item[1])},
+        "reasons": {code: count / len(entries) for code, count in reasons.items()},
     }

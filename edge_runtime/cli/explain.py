@@ -15,7 +15,7 @@ from edge_runtime.cli.options import add_language_option, add_photo_options, wri
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import Column, build_writer
 from edge_runtime.cli.words import say
-from edge_runtime.cli.work import refuse_unplanned, work_through
+from edge_runtime.cli.work import match_outputs, work_through
 from edge_runtime.contract import ATTRIBUTE_NAMES, ViewSpec
 from edge_runtime.decode import decode_photo
 from edge_runtime.errors import UsageError
@@ -92,8 +92,7 @@ def run_explain(options: argparse.Namespace) -> int:
     if options.output is not None:
         folders = [path for path in options.paths if exists_as_folder(path)]
         planned = plan_outputs(photos, folders, options.output, is_folder=writes_to_folder(options))
-        inputs = [refuse_unplanned(entry, planned) for entry in inputs]
-        outputs = {photo: output for photo, output in planned.items() if isinstance(output, Path)}
+        inputs, outputs = match_outputs(inputs, planned)
         originals = Originals(photos)
         for output in outputs.values():
             originals.check(output, force=options.force)

@@ -13,7 +13,7 @@ from edge_runtime.cli.options import add_language_option, add_photo_options, wri
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import Column, build_writer
 from edge_runtime.cli.words import say
-from edge_runtime.cli.work import refuse_unplanned, work_through
+from edge_runtime.cli.work import match_outputs, work_through
 from edge_runtime.cli.wrapping import fill
 from edge_runtime.contract import ATTRIBUTE_NAMES
 from edge_runtime.enhance import DEFAULT_MIN_GAIN, DEFAULT_MIN_SSIM, OPERATION_NAMES, FixResult, enhance
@@ -133,9 +133,7 @@ def run_fix(options: argparse.Namespace) -> int:
     policy = load_policy(options.policy)
     inputs = list(expand_paths(options.paths, is_recursive=options.recursive))
     sources = [entry for entry in inputs if isinstance(entry, str)]
-    planned = _plan(options, sources)
-    inputs = [refuse_unplanned(entry, planned) for entry in inputs]
-    outputs = {photo: output for photo, output in planned.items() if isinstance(output, Path)}
+    inputs, outputs = match_outputs(inputs, _plan(options, sources))
     originals = Originals(sources)
     for output in outputs.values():
         originals.check(output, force=options.force)

@@ -11,7 +11,7 @@ from edge_runtime.cli.quiet import silence_metadata_warnings
 from edge_runtime.result import ScoreFailure
 from edge_runtime.scorer import each
 
-__all__ = ["refuse_unplanned", "work_through"]
+__all__ = ["match_outputs", "work_through"]
 
 _Result = TypeVar("_Result")
 
@@ -44,10 +44,18 @@ def work_through(
         yield entry if isinstance(entry, ScoreFailure) else next(outcomes)
 
 
-def refuse_unplanned(entry: str | ScoreFailure, planned: Mapping[str, Path | ScoreFailure]) -> str | ScoreFailure:
-    """The input, or the failure in the place of its output: the other photos are worked on all the same."""
-    output = planned.get(entry) if isinstance(entry, str) else None
-    return output if isinstance(output, ScoreFailure) else entry
+def match_outputs(
+    inputs: Sequence[str | ScoreFailure], planned: Mapping[str, Path | ScoreFailure]
+) -> tuple[list[str | ScoreFailure], dict[str, Path]]:
+    """The inputs, those without an output as the failure that says why, and the outputs of the others by their path.
+
+    Args:
+        inputs: as for :func:`work_through`.
+        planned: by the photo's path.
+    """
+    refused = {photo: output for photo, output in planned.items() if isinstance(output, ScoreFailure)}
+    outputs = {photo: output for photo, output in planned.items() if isinstance(output, Path)}
+    return [refused.get(entry, entry) if isinstance(entry, str) else entry for entry in inputs], outputs
 
 
 def _build_silently(build: Callable[[], Callable[[str], _Result]]) -> Callable[[str], _Result]:

@@ -166,6 +166,11 @@ def collect_labels(config: LabelsConfig) -> tuple[tuple[str, ...], tuple[str, ..
     return tuple(sorted(set(config.category.values()))), tuple(sorted(set(config.style.values())))
 
 
+def has_white_background(photo: Photo) -> bool:
+    """Whether it is worth looking for a product before a plain background."""
+    return "white" in photo.style
+
+
 def _crop(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """A part somewhere in the picture, each of its sides a share of the picture's own."""
     height_px, width_px = (round(side * rng.uniform(*_CROP_SIDES)) for side in image.shape[:2])
@@ -187,11 +192,6 @@ def _is_clean(photo: Photo, config: SamplesConfig) -> bool:
     if photo.mos is not None:
         return photo.mos >= config.clean_from_mos
     return photo.source in config.clean_sources
-
-
-def has_white_background(photo: Photo) -> bool:
-    """Whether it is worth looking for a product before a plain background."""
-    return "white" in photo.style
 
 
 def _limit(photos: Sequence[Photo], limit: int, seed: int) -> Sequence[Photo]:
