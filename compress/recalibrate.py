@@ -10,6 +10,7 @@ from pathlib import Path
 
 from compress.contract import build_contract
 from compress.files import find_models
+from compress.looks import collect_views, take_looks
 from compress.recipe import Recipe
 from compress.run import STAGE
 from edge_runtime.contract import pack_model, unpack_model
@@ -66,7 +67,8 @@ def recalibrate(artifact: Path, recipe_path: Path, labels: Path, out: Path, *, f
     inputs = [*sources.values(), labels / "labels.npz"]
     settings = {**wanted, "artifact": str(artifact.resolve())}
     open_artifact(out, settings, inputs, force=force, spared=[recipe_path, artifact / "metrics.json"])
-    contract = build_contract(flatbuffer, recipe.contract, labelled, old.view, name, old.provenance)
+    looks = take_looks(flatbuffer, collect_views(labelled, old.view, recipe.contract.detail_share))
+    contract = build_contract(looks, recipe.contract, labelled, old.view, name, old.provenance)
     for kind, (content, before) in packed.items():
         (out / sources[kind].name).write_bytes(pack_model(content, replace(contract, precision=before.precision)))
     shutil.copyfile(recipe_path, out / "recipe.toml")

@@ -21,13 +21,13 @@ from compress.folding import build_deploy_student
 from compress.heads import HeadMatcher
 from compress.hidden import expose_hidden
 from compress.job import Job
+from compress.looks import collect_views, compute_qualities, take_looks
 from compress.matching import match_kernels
 from compress.prune import compute_sparsity, find_prunable, prune_at_once, prune_student
 from compress.qat import fine_tune_quantized, wrap_for_qat
 from compress.recipe import Recipe
 from edge_runtime.contract import ViewSpec, pack_model
 from edge_runtime.errors import UsageError
-from edge_runtime.interpreter import Interpreter
 from train.artifact import compute_digest, compute_digests, finish_artifact, open_artifact, read_provenance, write_json
 from train.config import DistilConfig, FitConfig
 from train.config_reader import load_config, parse_config
@@ -90,7 +90,10 @@ def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | No
         "pruned": convert_float(deploy),
         **_quantize(job, student, original, deploy, calibration_views),
     }
-    raw = {name: _predict(model, validation.inputs) for name, model in models.items()}
+    view = ViewSpec(spec.input_size_px, spec.input_size_px)
+    views = collect_views(labelled, view, recipe.contract.detail_share)
+    looks = {name: take_looks(model, views) for name, model in models.items()}
+    raw = {name: compute_qualities(each, recipe.contract) for name, each in looks.items()}
     scores = {name: _compute_agreement(values, validation, raw["float"]) for name, values in raw.items()}
     chosen = _choose(recipe.quantize.method, scores)
 
@@ -101,8 +104,7 @@ def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | No
         "manifests": compute_digests([Path(path) for path in labelled.manifests]),
         "revision": provenance["revision"],
     }
-    view = ViewSpec(spec.input_size_px, spec.input_size_px)
-    contract = build_contract(models[chosen], recipe.contract, labelled, view, config.name, facts)
+    contract = build_contract(looks[chosen], recipe.contract, labelled, view, config.name, facts)
     for kind, ending in MODEL_ENDINGS.items():
         flatbuffer = models[chosen if kind == "int8" else kind]
         packed = pack_model(flatbuffer, replace(contract, precision="int8" if kind == "int8" else "float32"))
@@ -186,16 +188,10 @@ def _quantize(
     return models
 
 
-def _predict(flatbuffer: bytes, views: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Raw quality (n,) through the runtime's own interpreter."""
-    interpreter = Interpreter(flatbuffer, num_threads=2)
-    return np.array([float(interpreter.invoke(view)["quality"].ravel()[0]) for view in views])
-
-
 def _compute_agreement(
     raw: NDArray[np.float64], validation: Validation, reference: NDArray[np.float64]
 ) -> dict[str, float]:
-    """Agreement with people and distance to the float student, on the validation part."""
+    """Agreement with people and distance to the float student's raw quality, on the validation part."""
     return {
         "srcc": validation.compute_agreement(raw),
         "p99_difference_points": float(np.quantile(np.abs(raw - reference), 0.99) * 100),
