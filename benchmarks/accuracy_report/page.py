@@ -30,7 +30,7 @@ th, td { text-align: right; padding: 4px 9px; border-bottom: 1px solid var(--lin
 th { font-weight: 600; vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--card); }
 td:first-child { white-space: normal; min-width: 5.5rem; max-width: 22rem; overflow-wrap: break-word; }
-td.text { text-align: left; white-space: normal; }
+th.text, td.text { text-align: left; white-space: normal; }
 td small { display: block; line-height: 1.2; }
 td.met { color: rgb(var(--good)); font-weight: 600; } td.missed { color: rgb(var(--bad)); font-weight: 600; }
 tr.head td { font-weight: 600; padding-top: 10px; }
@@ -77,8 +77,8 @@ def build_table(headers: Sequence[str], rows: Sequence[Sequence[str]], caption: 
     """A table that scrolls sideways in its own frame; a row of one cell is a heading between rows.
 
     Args:
-        headers: plain text, or :class:`Markup`.
-        rows: cells likewise; a Markup cell that begins with ``<td`` brings its own tag.
+        headers: plain text, or :class:`Markup`; one that begins with ``<th`` brings its own tag.
+        rows: cells likewise, with ``<td``.
         caption: plain text above the table.
     """
     lines = []
@@ -87,7 +87,7 @@ def build_table(headers: Sequence[str], rows: Sequence[Sequence[str]], caption: 
             lines.append(f'<tr class="head"><td colspan="{len(headers)}">{escape(row[0])}</td></tr>')
         else:
             lines.append(f"<tr>{''.join(_build_cell(cell) for cell in row)}</tr>")
-    head = "".join(f"<th>{escape(header)}</th>" for header in headers)
+    head = "".join(_build_cell(header, "th") for header in headers)
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     body = "\n".join(lines)
     return f'<div class="scroll"><table>{title}<thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
@@ -115,5 +115,5 @@ def shade(text: str, share: float | None, is_good: bool = True) -> Markup:
     return Markup(f'<td style="background:rgba(var(--{name}),{tint:.2f})">{escape(text)}</td>')
 
 
-def _build_cell(cell: str) -> str:
-    return cell if isinstance(cell, Markup) and cell.startswith("<td") else f"<td>{escape(cell)}</td>"
+def _build_cell(cell: str, tag: str = "td") -> str:
+    return cell if isinstance(cell, Markup) and cell.startswith(f"<{tag}") else f"<{tag}>{escape(cell)}</{tag}>"

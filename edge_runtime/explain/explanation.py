@@ -88,15 +88,16 @@ class Explanation:
             "model": self.score.model.to_dict(),
         }
 
-    def render(self, image: Image.Image) -> Image.Image:
-        """The heat map over the photo, with a legend; see :func:`edge_runtime.explain.render.render_heat`.
+    def render(self, image: Image.Image, *, has_legend: bool = True) -> Image.Image:
+        """The heat map over the photo; see :func:`edge_runtime.explain.render.render_heat`.
 
         Args:
             image: the photo, upright, at any scale.
+            has_legend: whether a legend stands below.
         """
         from edge_runtime.explain.render import render_heat
 
-        return render_heat(self, image)
+        return render_heat(self, image, has_legend=has_legend)
 
 
 def suggest_budget_ms(elapsed_ms: float) -> int:

@@ -17,7 +17,7 @@ from edge_runtime.explain.explanation import suggest_budget_ms
 if TYPE_CHECKING:
     from edge_runtime.explain.explanation import Explanation
 
-__all__ = ["FULL_SCALE_POINTS", "render_heat"]
+__all__ = ["FULL_SCALE_POINTS", "list_scale_colors", "render_heat"]
 
 FULL_SCALE_POINTS = 50.0  # and more: half of an attribute gone is as bad as a colour has to say
 UNSEEN_POINTS = 8.0  # below, a place keeps the photo's grey: so little is noise of the readout
@@ -29,6 +29,7 @@ STRONGEST_COVER = 0.8  # opacity of the hottest place
 RAMP = np.array([(106, 23, 110), (165, 44, 96), (218, 75, 61), (246, 131, 20), (250, 193, 40), (245, 249, 170)])
 PAPER, INK, FAINT_INK = (255, 255, 255), (28, 28, 30), (105, 105, 112)
 BOX_LIGHT, BOX_DARK = (255, 255, 255), (20, 20, 20)
+SCALE_GREY = 150.0  # pixel value of 255 under the scale
 WIDTH_PER_FONT_SIZE = 27.0  # keeps about fifty characters a line
 FAULT_WORDS = {
     "blurred": "looks blurred",
@@ -40,12 +41,13 @@ FAULT_WORDS = {
 }
 
 
-def render_heat(explanation: Explanation, image: Image.Image) -> Image.Image:
+def render_heat(explanation: Explanation, image: Image.Image, *, has_legend: bool = True) -> Image.Image:
     """Draws an explanation.
 
     Args:
         explanation: of that photo.
         image: the photo, upright, at any scale and in any mode that converts to RGB.
+        has_legend: False: the photo with its heat alone, for who says the rest in other words.
 
     Returns:
         An RGB picture: the photo with its heat, and below it the legend.
@@ -54,12 +56,26 @@ def render_heat(explanation: Explanation, image: Image.Image) -> Image.Image:
     covered = Image.fromarray(_cover(np.asarray(photo, dtype=np.float32), explanation.heat))
     if explanation.stands_out:
         _draw_box(covered, explanation)
+    if not has_legend:
+        return covered
     width_px = max(covered.width, NARROWEST_PX)
     legend = _draw_legend(explanation, width_px)
     picture = Image.new("RGB", (width_px, covered.height + legend.height), PAPER)
     picture.paste(covered, ((width_px - covered.width) // 2, 0))
     picture.paste(legend, (0, covered.height))
     return picture
+
+
+def list_scale_colors(count: int) -> list[str]:
+    """What grey becomes as points are lost, "#rrggbb", from none to FULL_SCALE_POINTS in even steps."""
+    points = np.linspace(0.0, FULL_SCALE_POINTS, count, dtype=np.float32)
+    return ["#" + bytes(color).hex() for color in _draw_scale(1, points)[0]]
+
+
+def _draw_scale(height_px: int, points: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The colours of points over grey, (height_px, len(points), 3)."""
+    grey = np.full((height_px, len(points), 3), SCALE_GREY, dtype=np.float32)
+    return _cover(grey, np.broadcast_to(points, (height_px, len(points))))
 
 
 def _fit(photo: Image.Image) -> Image.Image:
@@ -123,9 +139,7 @@ def _draw_legend(explanation: Explanation, width_px: int) -> Image.Image:
         top += _measure(one_font) + gap
     bar_width = width_px - 2 * margin
     points = np.linspace(0.0, FULL_SCALE_POINTS, bar_width, dtype=np.float32)
-    backing = np.full((bar_height, bar_width, 3), 150.0, dtype=np.float32)
-    bar = _cover(backing, np.broadcast_to(points, (bar_height, bar_width)))
-    legend.paste(Image.fromarray(bar), (margin, top))
+    legend.paste(Image.fromarray(_draw_scale(bar_height, points)), (margin, top))
     top += bar_height + gap // 2
     ticks = (("0", 0.0, "la"), ("25", 0.5, "ma"), ("50 points lost or more", 1.0, "ra"))
     for text, place, anchor in ticks:

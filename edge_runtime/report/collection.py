@@ -127,20 +127,24 @@ class Collection:
         """Number and path of the photos that need a look most, those first."""
         return [(-entry[2], entry[3]) for entry in sorted(self._worst, reverse=True)]
 
-    def add_heat_map(self, index: int, jpeg: bytes, attribute: str, *, is_clear: bool) -> None:
+    def add_heat_map(
+        self, index: int, jpeg: bytes, attribute: str, place_points: float | None, *, is_complete: bool
+    ) -> None:
         """Takes the heat map of a photo.
 
         Args:
             index: the photo's number.
             jpeg: the map over the photo.
             attribute: what it explains, or "quality".
-            is_clear: whether one place is much hotter than the rest.
+            place_points: of the place that is much hotter than the rest; None: there is none.
+            is_complete: whether all places were looked at before the time was up.
 
         Raises:
             UsageError: the disk is full, or the like.
         """
         self._heat_maps.append(index)
-        row = embed_json({"picture": embed_jpeg(jpeg), "attribute": attribute, "clear": is_clear})
+        place = None if place_points is None else round(place_points)
+        row = embed_json({"picture": embed_jpeg(jpeg), "attribute": attribute, "place": place, "complete": is_complete})
         with say_os_errors(self._out):
             self._heat.write(row.encode() + b"\n")
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from edge_runtime._version import __version__
 from edge_runtime.contract import ATTRIBUTE_NAMES
 from edge_runtime.errors import UsageError
+from edge_runtime.explain.render import FULL_SCALE_POINTS, list_scale_colors
 from edge_runtime.gate.catalogue import load_catalogue
 from edge_runtime.gate.gate import Gate
 from edge_runtime.gate.reasons import MARKS
@@ -26,6 +27,7 @@ from edge_runtime.report.words import LABELS, WORDS
 __all__ = ["Page"]
 
 PIECES_AT_ONCE = 64
+HEAT_COLORS = 11  # of the scale below a heat map
 
 
 class TextSink(Protocol):
@@ -75,7 +77,7 @@ class Page:
         figures = collection.figures
         gate = self._gate
         script = self._environment.get_template("script.html").render()
-        style = self._environment.get_template("style.html").render()
+        style = self._environment.get_template("style.html").render(heat_colors=list_scale_colors(HEAT_COLORS))
         context = {
             "say": self._say,
             "say_label": self._say_label,
@@ -162,12 +164,14 @@ class Page:
         wanted = (
             *("accept", "review", "reject", "quality", "shown", "photo_alt", "heat_map_alt", "no_thumbnail", "fine"),
             *("passed", "not_passed", "not_checked", "measured", "asked", "range", "weighted", "size", "style"),
-            *("category", "none", "file", "heat_map", "heat_map_alike", *ATTRIBUTE_NAMES),
+            *("category", "none", "file", "heat_map", "heat_map_alike", "heat_map_place", "heat_map_unfinished"),
+            *("heat_scale", *ATTRIBUTE_NAMES),
         )
         return {
             "attributes": ATTRIBUTE_NAMES,
             "categories": [self._say_label(label) for label in figures.categories],
             "labels": dict(self._labels),
+            "heatPoints": round(FULL_SCALE_POINTS),
             "chunk": CHUNK_PHOTOS,
             "decisions": DECISIONS,
             "language": self._language,

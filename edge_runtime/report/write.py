@@ -125,8 +125,9 @@ def _draw_heat_maps(collection: Collection, explainer: Explainer, policy: Policy
     for index, path in collection.worst:
         try:
             explanation = explainer.explain(path, policy=policy)
-            picture = explanation.render(load_small(path, HEAT_MAP_SIDE_PX))
+            picture = explanation.render(load_small(path, HEAT_MAP_SIDE_PX), has_legend=False)
         except InputError:  # it was there when it was judged; a page without its heat map is better than none
             continue
         jpeg = encode_jpeg(picture, HEAT_MAP_QUALITY)
-        collection.add_heat_map(index, jpeg, explanation.attribute, is_clear=explanation.stands_out)
+        points = explanation.box_points if explanation.stands_out else None
+        collection.add_heat_map(index, jpeg, explanation.attribute, points, is_complete=explanation.is_complete)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge_runtime.explain import Box, Explanation
-from edge_runtime.explain.render import FULL_SCALE_POINTS, _say_finding
+from edge_runtime.explain.render import FULL_SCALE_POINTS, _say_finding, list_scale_colors
 from edge_runtime.result import Score
 
 Build = Callable[..., Explanation]
@@ -66,6 +66,22 @@ def test_legend_differs_and_stands_below(build: Build, spot: NDArray[np.float32]
         assert picture.width == 600
         assert picture.height > 660
     assert without.crop((0, 600, 600, 700)).tobytes() != with_box.crop((0, 600, 600, 700)).tobytes()
+
+
+def test_without_a_legend_the_photo_and_its_heat_are_left(build: Build, spot: NDArray[np.float32]) -> None:
+    explanation = build(spot, stands_out=True)
+    alone = explanation.render(GREY, has_legend=False)
+    assert alone.size == GREY.size
+    assert alone.tobytes() == explanation.render(GREY).crop((0, 0, *GREY.size)).tobytes()
+
+
+def test_the_scale_goes_from_grey_to_the_colour_of_most_points(build: Build) -> None:
+    colors = list_scale_colors(5)
+    lost = np.full((20, 20), FULL_SCALE_POINTS, dtype=np.float32)
+    covered = build(lost, stands_out=False).render(Image.new("RGB", (600, 600), (150, 150, 150)), has_legend=False)
+    assert colors[0] == "#787878", "greyed and dimmed, as the photo is"
+    assert colors[-1] == "#" + bytes(np.asarray(covered)[300, 300]).hex()
+    assert len(set(colors)) == 5
 
 
 @pytest.mark.parametrize("size", [(60, 900), (900, 60), (40, 30), (4000, 3000)])

@@ -191,8 +191,10 @@ class KnownExplainer(Explainer):
             raise InputError("gone")
         return SimpleNamespace(
             attribute="noise",
-            stands_out=False,
-            render=lambda image: Image.new("RGB", image.size, (200, 30, 20)),
+            stands_out=Path(photo).name == "q50-a.jpg",
+            box_points=23.4,
+            is_complete=Path(photo).name != "q50-a.jpg",
+            render=lambda image, has_legend: Image.new("RGB", image.size, (200, 30, has_legend)),
         )
 
 
@@ -205,12 +207,14 @@ def test_heat_maps_of_the_worst(gate: Gate, put: Put, out: Path, read_page: Read
     found = {attributes["id"] for attributes, _ in page.scripts if (attributes.get("id") or "")[:4] == "heat"}
     assert found == {"heat3", "heat2"}
     heat = page.json("heat3")
-    assert (heat["attribute"], heat["clear"]) == ("noise", False)
+    assert (heat["attribute"], heat["place"], heat["complete"]) == ("noise", None, True)
+    assert (page.json("heat2")["place"], page.json("heat2")["complete"]) == (23, False)
     with Image.open(io.BytesIO(base64.b64decode(heat["picture"].removeprefix("data:image/jpeg;base64,")))) as picture:
         assert picture.size == (80, 60)
-        assert np.abs(np.asarray(picture).mean(axis=(0, 1)) - (200, 30, 20)).max() < 4
+        assert np.abs(np.asarray(picture).mean(axis=(0, 1)) - (200, 30, 0)).max() < 4
     assert summary.heat_maps == 2
     assert "2 photos have a heat map" in page.text
+    assert page.json("head")["heatPoints"] == 50 and "{points}" in page.json("head")["words"]["heat_map_place"]
     with pytest.raises(UsageError, match="pass an explainer"):
         write_report(paths, gate, out, heat_maps=3, force=True)
 
