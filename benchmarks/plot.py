@@ -123,8 +123,11 @@ def save_panels(panels: Sequence[Panel], path: Path) -> list[list[Bbox]]:
 
 def _draw_panel(axes: Any, panel: Panel, named: set[str]) -> None:
     """``named``: kinds that stand in the legend already."""
+    from matplotlib.ticker import LogFormatter
+
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(LogFormatter())  # plain numbers, too, where less than a decade or two is shown
     axes.set_xlabel(panel.cost_label)
     axes.set_ylabel("SRCC with people's ratings (bar: 95 % interval)")
     axes.set_title(panel.title)
