@@ -11,17 +11,19 @@ import os
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import ModelError, RuntimeUnavailableError, UsageError
+from edge_runtime.flatbuffer import add_outputs
 from edge_runtime.interrupts import import_native
 
-__all__ = ["Interpreter", "TensorInterpreter", "quiet_native_log", "select_runtime"]
+__all__ = ["Graph", "Interpreter", "TensorInterpreter", "quiet_native_log", "read_graph", "select_runtime"]
 
 RUNTIMES = (("ai-edge-litert", "ai_edge_litert.interpreter"), ("tflite-runtime", "tflite_runtime.interpreter"))
 SIGNATURE = "serving_default"
@@ -151,43 +153,66 @@ class Interpreter:
             return {}
 
 
-class TensorInterpreter:
-    """A model of which every tensor can be read after a run, for who asks what the model sees. Not thread-safe.
-
-    It runs without XNNPACK, which keeps no tensors between input and output, and takes several times as long.
+@dataclass(frozen=True)
+class Graph:
+    """What a model is made of.
 
     Attributes:
-        runtime_name: e.g. "ai-edge-litert 2.3.0".
-        operations: of the graph, in order: dicts with "op_name", and with "inputs" and "outputs", which are tensors'
-            indices.
+        operations: in order: dicts with "op_name", and with "inputs" and "outputs", which are tensors' indices.
         tensors: by index: dicts with "index", "shape" and "quantization".
     """
 
-    def __init__(self, flatbuffer: bytes) -> None:
+    operations: Sequence[Mapping[str, Any]]
+    tensors: Mapping[int, Mapping[str, Any]]
+
+
+def read_graph(flatbuffer: bytes) -> Graph:
+    """Reads the graph of a model that is checked first, as for :class:`Interpreter`; runs nothing.
+
+    Raises:
+        RuntimeUnavailableError: no interpreter is installed.
+        ModelError: the interpreter refuses the model, or does not tell its operations.
+    """
+    module, runtime_name = select_runtime()
+    try:
+        native = module.Interpreter(model_content=flatbuffer)
+        tensors = {int(tensor["index"]): tensor for tensor in native.get_tensor_details()}
+        return Graph(native._get_ops_details(), tensors)
+    except (ValueError, RuntimeError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"{runtime_name} does not tell the model's operations: {error}; upgrade the interpreter"
+        ) from error
+
+
+class TensorInterpreter:
+    """A model of which some tensors between input and output can be read after a run, for who asks what the model sees.
+
+    It runs as :class:`Interpreter` does, delegate and all: those tensors are made outputs. Not thread-safe.
+
+    Attributes:
+        runtime_name: e.g. "ai-edge-litert 2.3.0".
+    """
+
+    def __init__(self, flatbuffer: bytes, shown: Sequence[int]) -> None:
         """Opens ``flatbuffer``, which is checked first, as for :class:`Interpreter`.
+
+        Args:
+            flatbuffer: the model.
+            shown: indices of the tensors to be read.
 
         Raises:
             RuntimeUnavailableError: no interpreter is installed.
-            ModelError: the interpreter refuses the model, or is one that keeps no tensors.
+            ModelError: the interpreter refuses the model.
         """
         module, self.runtime_name = select_runtime()
         try:
-            self._native: Any = module.Interpreter(
-                model_content=flatbuffer,
-                num_threads=1,
-                experimental_op_resolver_type=module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-                experimental_preserve_all_tensors=True,
-            )
+            self._native: Any = module.Interpreter(model_content=add_outputs(flatbuffer, shown), num_threads=1)
             self._native.allocate_tensors()
-            self.operations: list[dict[str, Any]] = self._native._get_ops_details()
-        except (ValueError, RuntimeError, TypeError, AttributeError) as error:
+        except (ValueError, RuntimeError, TypeError) as error:
             raise ModelError(
                 f"{self.runtime_name} does not show the model's feature maps: {error}; upgrade the interpreter"
             ) from error
         self._input_index = int(self._native.get_input_details()[0]["index"])
-        self.tensors: dict[int, dict[str, Any]] = {
-            int(tensor["index"]): tensor for tensor in self._native.get_tensor_details()
-        }
 
     def invoke(self, view: NDArray[np.uint8]) -> None:
         """Runs the model once.
@@ -201,7 +226,7 @@ class TensorInterpreter:
         _run(self._native, self._input_index, view, self.runtime_name)
 
     def read(self, index: int) -> NDArray[Any]:
-        """A tensor of the last run, as it is stored; a copy."""
+        """One of those tensors, of the last run, as it is stored; a copy."""
         values: NDArray[Any] = self._native.get_tensor(index)
         return values
 

@@ -1,11 +1,12 @@
 """What the model sees in each place: the statistics that its heads pool over the photo, pooled over each cell.
 
 photogate's heads read means of feature maps over the whole photo. The same maps hold the same statistics of every
-place. To read them, the model runs without XNNPACK, which keeps no maps; that takes several times as long.
+place.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from edge_runtime.contract import ViewSpec
 from edge_runtime.errors import ModelError
 from edge_runtime.explain.cells import average_cells
-from edge_runtime.interpreter import TensorInterpreter
+from edge_runtime.interpreter import Graph, TensorInterpreter, read_graph
 
 __all__ = ["CELL_PX", "ModelMaps"]
 
@@ -49,16 +50,16 @@ class ModelMaps:
             ModelError: the interpreter keeps no maps, or the model's heads pool none that are fine enough.
         """
         self.rows, self.columns = view.height_px // CELL_PX, view.width_px // CELL_PX
-        self._model = TensorInterpreter(flatbuffer)
-        tensors = self._model.tensors
-        pooled = (tensors[index] for index in _find_pooled(self._model.operations))
+        graph = read_graph(flatbuffer)
+        pooled = [graph.tensors[index] for index in _find_pooled(graph)]
         self._maps = [self._describe(tensor) for tensor in pooled if self._fits(tensor)]
-        self.features = sum(int(tensors[entry.tensor]["shape"][3]) for entry in self._maps)
+        self.features = sum(int(graph.tensors[entry.tensor]["shape"][3]) for entry in self._maps)
         if not self._maps or view.height_px % CELL_PX or view.width_px % CELL_PX:
             raise ModelError(
                 f"the model's heads pool no feature map of {self.rows} x {self.columns} cells or finer, so there is "
                 "nothing to explain with; use a model that `python -m compress` exported"
             )
+        self._model = TensorInterpreter(flatbuffer, [entry.tensor for entry in self._maps])
 
     def read(self, view: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Runs the model once.
@@ -75,14 +76,14 @@ class ModelMaps:
         self._model.invoke(view)
         return np.concatenate([self._pool(entry) for entry in self._maps], axis=-1)
 
-    def _fits(self, tensor: Any) -> bool:
+    def _fits(self, tensor: Mapping[str, Any]) -> bool:
         shape = [int(side) for side in tensor["shape"]]
         return len(shape) == 4 and all(
             side >= count > 0 and side % count == 0
             for side, count in zip(shape[1:3], (self.rows, self.columns), strict=True)
         )
 
-    def _describe(self, tensor: Any) -> _Map:
+    def _describe(self, tensor: Mapping[str, Any]) -> _Map:
         scale, zero_point = tensor["quantization"]  # (0.0, 0) for a float tensor
         return _Map(int(tensor["index"]), float(scale) or 1.0, int(zero_point))
 
@@ -92,12 +93,12 @@ class ModelMaps:
         return (pooled - np.float32(entry.zero_point)) * np.float32(entry.scale)
 
 
-def _find_pooled(operations: Any) -> list[int]:
+def _find_pooled(graph: Graph) -> list[int]:
     """Tensors that are averaged over the photo for a head; those averaged inside a block feed a convolution."""
-    heads = [operation for operation in operations if operation["op_name"] in HEAD_OPERATIONS]
+    heads = [operation for operation in graph.operations if operation["op_name"] in HEAD_OPERATIONS]
     for_heads = {int(index) for operation in heads for index in operation["inputs"]}
     return [
         int(operation["inputs"][0])
-        for operation in operations
+        for operation in graph.operations
         if operation["op_name"] in POOLING_OPERATIONS and int(operation["outputs"][0]) in for_heads
     ]
