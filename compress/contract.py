@@ -19,6 +19,7 @@ __all__ = ["build_contract"]
 
 def build_contract(
     looks: Looks,
+    mos: NDArray[np.float32],
     config: ContractConfig,
     labels: LabelledViews,
     view: ViewSpec,
@@ -30,13 +31,13 @@ def build_contract(
     Args:
         looks: of the model that ships (``compress.looks``), at the validation photos that the maps are fitted on. Its
             forms share its contract: what compressing did then shows in the scores.
+        mos: of those photos, 0-1.
         config: of the recipe.
-        labels: with those photos.
+        labels: whose categories and styles the model tells apart.
         view: what the model sees.
         name: of the model.
         provenance: to be kept in the contract.
     """
-    mos = labels.build_validation().mos
     calibration, half_width = _fit_maps([each[:1] for each in looks], mos, config)
     detail = None
     if config.detail_share:

@@ -14,6 +14,7 @@ from edge_runtime.decode import decode_photo
 from edge_runtime.interpreter import Interpreter
 from edge_runtime.quality import compute_attributes, compute_raw_quality
 from edge_runtime.views import make_detail_view
+from train.loop import Validation
 from train.progress import track
 from train.stages.labelled_views import LabelledViews
 
@@ -23,11 +24,14 @@ Looks: TypeAlias = "list[list[dict[str, NDArray[np.float32]]]]"
 """Of each photo the outputs of one look at the whole, and of one at the middle if the photo has a second look."""
 
 
-def collect_views(labels: LabelledViews, view: ViewSpec, share: float) -> list[list[NDArray[np.uint8]]]:
+def collect_views(
+    labels: LabelledViews, validation: Validation, view: ViewSpec, share: float
+) -> list[list[NDArray[np.uint8]]]:
     """The views of each rated validation photo.
 
     Args:
         labels: with those photos.
+        validation: of ``labels``, which reads the views of the whole photos.
         view: what the models see.
         share: of each side of the photo, that the second look is at; 0: one look.
 
@@ -35,7 +39,7 @@ def collect_views(labels: LabelledViews, view: ViewSpec, share: float) -> list[l
         ManifestError: as ``LabelledViews.load_photos``, where there is a second look.
         UsageError: likewise.
     """
-    views = [[whole] for whole in labels.build_validation().inputs]
+    views = [[whole] for whole in validation.inputs]
     if not share:
         return views
     photos = labels.load_photos()

@@ -67,8 +67,9 @@ def recalibrate(artifact: Path, recipe_path: Path, labels: Path, out: Path, *, f
     inputs = [*sources.values(), labels / "labels.npz"]
     settings = {**wanted, "artifact": str(artifact.resolve())}
     open_artifact(out, settings, inputs, force=force, spared=[recipe_path, artifact / "metrics.json"])
-    looks = take_looks(flatbuffer, collect_views(labelled, old.view, recipe.contract.detail_share))
-    contract = build_contract(looks, recipe.contract, labelled, old.view, name, old.provenance)
+    validation = labelled.build_validation()
+    looks = take_looks(flatbuffer, collect_views(labelled, validation, old.view, recipe.contract.detail_share))
+    contract = build_contract(looks, validation.mos, recipe.contract, labelled, old.view, name, old.provenance)
     for kind, (content, before) in packed.items():
         (out / sources[kind].name).write_bytes(pack_model(content, replace(contract, precision=before.precision)))
     shutil.copyfile(recipe_path, out / "recipe.toml")

@@ -84,14 +84,14 @@ def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | No
     pruned, sparsity = _prune(job, student, calibration_views)
     original, deploy = build_deploy_student(student, spec), build_deploy_student(pruned, spec)
     equalized = equalize_squeeze_excite(deploy, calibration_views)
-    validation = job.labels.build_validation()
     models = {
         "float": convert_float(original),
         "pruned": convert_float(deploy),
         **_quantize(job, student, original, deploy, calibration_views),
     }
     view = ViewSpec(spec.input_size_px, spec.input_size_px)
-    views = collect_views(labelled, view, recipe.contract.detail_share)
+    validation = labelled.build_validation()
+    views = collect_views(labelled, validation, view, recipe.contract.detail_share)
     looks = {name: take_looks(model, views) for name, model in models.items()}
     raw = {name: compute_qualities(each, recipe.contract) for name, each in looks.items()}
     scores = {name: _compute_agreement(values, validation, raw["float"]) for name, values in raw.items()}
@@ -104,7 +104,7 @@ def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | No
         "manifests": compute_digests([Path(path) for path in labelled.manifests]),
         "revision": provenance["revision"],
     }
-    contract = build_contract(looks[chosen], recipe.contract, labelled, view, config.name, facts)
+    contract = build_contract(looks[chosen], validation.mos, recipe.contract, labelled, view, config.name, facts)
     for kind, ending in MODEL_ENDINGS.items():
         flatbuffer = models[chosen if kind == "int8" else kind]
         packed = pack_model(flatbuffer, replace(contract, precision="int8" if kind == "int8" else "float32"))

@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.accuracy_report.goals import Goal
-from benchmarks.accuracy_report.page import ABSENT, Markup, build_table, escape, format_number, format_share
+from benchmarks.accuracy_report.page import (
+    ABSENT,
+    Markup,
+    build_table,
+    build_text_cell,
+    escape,
+    format_number,
+    format_share,
+)
 from edge_runtime.contract import ATTRIBUTE_NAMES
 
 __all__ = [
@@ -36,7 +44,7 @@ def build_introduction(report: Mapping[str, Any]) -> str:
             row["precision"] or ABSENT,
             row["view"] or ABSENT,
             row["sha256"][:12] or ABSENT,
-            Markup(f'<td class="text">{escape(row["note"])}</td>'),
+            build_text_cell(row["note"]),
         )
         for row in report["models"]
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-__all__ = ["Markup", "build_page", "build_table", "escape", "format_number", "format_share", "shade"]
+__all__ = ["Markup", "build_page", "build_table", "build_text_cell", "escape", "format_number", "format_share", "shade"]
 
 ABSENT = "–"
 
@@ -113,6 +113,11 @@ def shade(text: str, share: float | None, is_good: bool = True) -> Markup:
     tint = 0.0 if share is None else 0.5 * min(max(share, 0.0), 1.0)
     name = "good" if is_good else "bad"
     return Markup(f'<td style="background:rgba(var(--{name}),{tint:.2f})">{escape(text)}</td>')
+
+
+def build_text_cell(text: str, tag: str = "td") -> Markup:
+    """A cell, or with ``tag`` "th" a header, of plain text that stands on the left and wraps."""
+    return Markup(f'<{tag} class="text">{escape(text)}</{tag}>')
 
 
 def _build_cell(cell: str, tag: str = "td") -> str:

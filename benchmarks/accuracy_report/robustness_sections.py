@@ -7,7 +7,15 @@ from typing import Any
 
 from benchmarks.accuracy_report.drawings import draw_curves
 from benchmarks.accuracy_report.false_alarms import ALL_SOURCES
-from benchmarks.accuracy_report.page import Markup, build_table, escape, format_number, format_share, shade
+from benchmarks.accuracy_report.page import (
+    Markup,
+    build_table,
+    build_text_cell,
+    escape,
+    format_number,
+    format_share,
+    shade,
+)
 from edge_runtime.contract import ATTRIBUTE_NAMES
 
 __all__ = ["build_culprits", "build_false_alarms", "build_false_blur", "build_invariance", "build_ladders"]
@@ -26,7 +34,7 @@ def build_ladders(found: Mapping[str, Any], labels: Mapping[str, str], subject: 
                 Markup(f"<td>{curves}</td>"),
                 str(values["steps"]),
                 *_shade_shares(values),
-                Markup(f'<td class="text">{values["attribute"]}</td>'),
+                build_text_cell(values["attribute"]),
             )
         )
     headers = ("kind", "0 to 1", "steps", "quality falls", "rises", "attribute falls", "rises", "attribute")

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from benchmarks.accuracy_report.page import Markup, build_table, escape, format_number, format_share
+from benchmarks.accuracy_report.page import build_table, build_text_cell, escape, format_number, format_share
 from benchmarks.accuracy_report.photos import ScoredPhoto
 from edge_runtime.gate import Policy, evaluate
 from edge_runtime.result import Decision
@@ -44,7 +44,7 @@ def measure_verdicts(scored: Sequence[ScoredPhoto], keys: Sequence[str], policy:
 
 def build_verdicts(found: Mapping[str, Any], labels: Mapping[str, str]) -> str:
     """HTML: source by source for every model."""
-    headers = ("source", "photos", "quality, 5 %", "50 %", "95 %", *DECISIONS, Markup('<th class="text">reasons</th>'))
+    headers = ("source", "photos", "quality, 5 %", "50 %", "95 %", *DECISIONS, build_text_cell("reasons", "th"))
     rows: list[Sequence[str]] = []
     for key, entries in found["models"].items():
         rows.append((labels[key],))
@@ -53,8 +53,7 @@ def build_verdicts(found: Mapping[str, Any], labels: Mapping[str, str]) -> str:
             shares = (format_share(entry["decisions"][name]) for name in DECISIONS)
             often_first = sorted(entry["reasons"].items(), key=lambda item: (-item[1], item[0]))
             reasons = ", ".join(f"{code} {format_share(share)}" for code, share in often_first)
-            told = Markup(f'<td class="text">{escape(reasons)}</td>')
-            rows.append((entry["source"], str(entry["photos"]), *points, *shares, told))
+            rows.append((entry["source"], str(entry["photos"]), *points, *shares, build_text_cell(reasons)))
     return (
         f"<section><h2>Verdicts</h2><p>What the policy {escape(found['policy'])} decides about all photos of the part, "
         "by where they come from, and the share of them that has each reason.</p>"

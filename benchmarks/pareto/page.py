@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.accuracy_report.drawings import to_address
-from benchmarks.accuracy_report.page import Markup, build_page, build_table, escape, shade
+from benchmarks.accuracy_report.page import build_page, build_table, build_text_cell, escape, shade
 from benchmarks.tables import ABSENT
 
 __all__ = ["build_pareto_page"]
@@ -47,7 +47,7 @@ def _build_row(model: Mapping[str, Any], labels: Mapping[str, str]) -> list[str]
         f"{model['srcc']:.3f}",
         ABSENT if model["srcc_low"] is None else f"{model['srcc_low']:.3f} – {model['srcc_high']:.3f}",
         shade(model["verdict"], 0.3 if "doubt" in model["verdict"] else 0.7, is_on_front),
-        Markup(f'<td class="text">{escape(", ".join(labels[key] for key in model["dominated_by"]))}</td>'),
+        build_text_cell(", ".join(labels[key] for key in model["dominated_by"])),
     ]
 
 

@@ -30,7 +30,7 @@ def test_their_quality_is_the_scorers(examples_dir: Path, opened: tuple[bytes, M
     assert contract.detail is not None
     paths = sorted(examples_dir.glob("*.jpg"))  # the middle of some has too few pixels for a second look
 
-    views = collect_views(_pretend_labels(paths, contract), contract.view, contract.detail.share)
+    views = _collect(_pretend_labels(paths, contract), contract, contract.detail.share)
     raw = compute_qualities(take_looks(flatbuffer, views), _read_config(contract))
 
     assert {len(each) for each in views} == {1, 2}
@@ -43,7 +43,11 @@ def test_their_quality_is_the_scorers(examples_dir: Path, opened: tuple[bytes, M
 def test_without_a_second_look_no_photo_is_asked_for(examples_dir: Path, opened: tuple[bytes, ModelContract]) -> None:
     labels = _pretend_labels([examples_dir / "mug-good.jpg"], opened[1])
     labels.load_photos = None
-    assert [len(each) for each in collect_views(labels, opened[1].view, 0.0)] == [1]
+    assert [len(each) for each in _collect(labels, opened[1], 0.0)] == [1]
+
+
+def _collect(labels: Any, contract: ModelContract, share: float) -> list[list[np.ndarray]]:
+    return collect_views(labels, labels.build_validation(), contract.view, share)
 
 
 def _read_config(contract: ModelContract) -> ContractConfig:
