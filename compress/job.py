@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from compress.folding import build_deploy_student
 from compress.hidden import expose_hidden
 from compress.recipe import Recipe
-from train.config import LossConfig
 from train.data.pipeline import build_pipeline
 from train.models.student import StudentSpec
 from train.progress import track
 from train.stages.labelled_views import LabelledViews
+from train.training_config import LossConfig
 
 __all__ = ["Job"]
 

@@ -23,9 +23,9 @@ from tf_keras import layers
 
 from compress.moments import Moments, invert_moments, measure_moments, to_kernel, to_rows
 from compress.recipe import PruneConfig
-from train.config import FitConfig, LossConfig
 from train.loop import Validation, fit
 from train.losses import build_losses
+from train.training_config import FitConfig, LossConfig
 
 __all__ = ["compensate_rows", "compute_sparsity", "find_prunable", "prune_at_once", "prune_student"]
 

@@ -16,10 +16,10 @@ import tf_keras
 from numpy.typing import NDArray
 from tf_keras import layers
 
-from train.config import FitConfig, LossConfig
 from train.loop import Validation, fit
 from train.losses import build_losses
 from train.models.mobilenet_v3 import Swish
+from train.training_config import FitConfig, LossConfig
 
 __all__ = [
     "ChannelQuantizer",

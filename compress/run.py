@@ -29,11 +29,12 @@ from compress.recipe import Recipe
 from edge_runtime.contract import ViewSpec, pack_model
 from edge_runtime.errors import UsageError
 from train.artifact import compute_digest, compute_digests, finish_artifact, open_artifact, read_provenance, write_json
-from train.config import DistilConfig, FitConfig
+from train.config import DistilConfig
 from train.config_reader import load_config, parse_config
 from train.loop import Validation
 from train.stages.distil import load_student
 from train.stages.labelled_views import load_labels
+from train.training_config import FitConfig
 
 __all__ = ["STAGE", "run"]
 

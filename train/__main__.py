@@ -12,7 +12,8 @@ from typing import Any
 
 from edge_runtime.errors import UsageError
 from train.command import run_stage
-from train.data.adapters import ADAPTERS, adapt
+from train.data.adapters import adapt
+from train.data.public_sets import ADAPTERS
 
 SHOWN_FILES = 5
 
@@ -153,7 +154,7 @@ def _build_parser() -> argparse.ArgumentParser:
         "adapt",
         help="write a manifest for a public set as its authors distribute it",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="\n".join(["sets:", *(f"  {name:13} {entry.description}" for name, entry in ADAPTERS.items())]),
+        epilog="\n".join(["sets:", *(f"  {name:14} {entry.description}" for name, entry in ADAPTERS.items())]),
     )
     public_set.add_argument(
         "name", choices=tuple(ADAPTERS), metavar="SET", help=f"one of {', '.join(ADAPTERS)}; see below"

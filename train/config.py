@@ -9,15 +9,13 @@ from dataclasses import dataclass, field
 
 from edge_runtime.errors import UsageError
 from train.config_reader import LARGEST_SEED, check_file_name, check_ranges
+from train.training_config import FitConfig, LossConfig, RefitConfig
 
 __all__ = [
     "BackboneConfig",
     "DistilConfig",
-    "FitConfig",
     "HeadsConfig",
     "LabelsConfig",
-    "LossConfig",
-    "RefitConfig",
     "RidgeConfig",
     "SamplesConfig",
     "StudentConfig",
@@ -157,73 +155,6 @@ class StudentConfig:
 
     def __post_init__(self) -> None:
         check_ranges(self, alpha=(0.1, 4), expansion_share=(0.1, 1), hidden_units=(1, math.inf), dropout=(0, 0.99))
-
-
-@dataclass(frozen=True)
-class FitConfig:
-    """One training run. ``epochs`` 0: the weights stay as they come in. ``epoch_samples``, of a student, 0
-    means all; ``patience`` counts epochs without a better validation SRCC."""
-
-    epochs: int = 10
-    batch_size: int = 32
-    learning_rate: float = 1e-3
-    warmup_share: float = 0.05
-    l2: float = 0.0
-    patience: int = 5
-    epoch_samples: int = 0
-
-    def __post_init__(self) -> None:
-        check_ranges(
-            self,
-            epochs=(0, math.inf),
-            batch_size=(1, math.inf),
-            learning_rate=(0, math.inf),
-            warmup_share=(0, 1),
-            l2=(0, math.inf),
-            patience=(0, math.inf),
-            epoch_samples=(0, math.inf),
-        )
-
-
-@dataclass(frozen=True)
-class RefitConfig:
-    """A student's heads trained further alone, on the statistics of its finished backbone; ``epochs`` 0: not at all.
-
-    With ``holds_quality`` they learn everything but quality, for which the student's own answers before are the target.
-    """
-
-    epochs: int = 0
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    holds_quality: bool = False
-
-    def __post_init__(self) -> None:
-        check_ranges(self, epochs=(0, math.inf), batch_size=(1, math.inf), learning_rate=(0, math.inf))
-
-
-@dataclass(frozen=True)
-class LossConfig:
-    """Weights of the parts of the loss; see ``train.losses``.
-
-    ``quality_partners`` needs batches of partners and ``hints`` the teacher's hints: a student's training has both.
-    ``fault_weight`` is what a wholly spoilt attribute counts against a flawless one: most are flawless, and where a
-    fault is rare, as that of colour is, to call everything flawless would cost too little.
-    """
-
-    quality_mse: float = 5.0
-    quality_plcc: float = 0.5
-    quality_rank: float = 0.5
-    quality_partners: float = 0.0
-    attributes: float = 1.0
-    fault_weight: float = 1.0
-    category: float = 0.1
-    style: float = 0.1
-    hints: float = 0.0
-    teacher_share: float = 0.5
-
-    def __post_init__(self) -> None:
-        weights = {item.name: (0, math.inf) for item in dataclasses.fields(self)}
-        check_ranges(self, **{**weights, "teacher_share": (0, 1)})
 
 
 @dataclass(frozen=True)

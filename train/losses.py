@@ -11,7 +11,7 @@ from typing import Any
 
 from keras import ops
 
-from train.config import LossConfig
+from train.training_config import LossConfig
 
 __all__ = [
     "build_losses",

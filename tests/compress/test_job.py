@@ -14,7 +14,7 @@ pytest.importorskip("tensorflow_model_optimization")
 from compress.hidden import expose_hidden
 from compress.job import Job
 from compress.recipe import Recipe
-from train.config import LossConfig
+from train.training_config import LossConfig
 
 LEARNT = 36
 SIZES = {"quality": 1, "attributes": 5, "category": 2, "style": 3}

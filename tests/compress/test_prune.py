@@ -20,9 +20,9 @@ from compress.prune import (  # noqa: E402
     prune_student,
 )
 from compress.recipe import PruneConfig  # noqa: E402
-from train.config import LossConfig  # noqa: E402
 from train.loop import Validation  # noqa: E402
 from train.models.student import StudentSpec, build_student  # noqa: E402
+from train.training_config import LossConfig  # noqa: E402
 
 CONFIG = PruneConfig(final_sparsity=0.6, min_weights=2000, epochs=1, learning_rate=1e-4)
 

@@ -15,7 +15,7 @@ tf_keras = pytest.importorskip("tf_keras")
 from compress.convert import convert_int8  # noqa: E402
 from compress.qat import ChannelQuantizer, fine_tune_quantized, wrap_for_qat  # noqa: E402
 from edge_runtime.interpreter import Interpreter  # noqa: E402
-from train.config import FitConfig, LossConfig  # noqa: E402
+from train.training_config import FitConfig, LossConfig  # noqa: E402
 
 PRUNED = ("block4_expand", "block10_project")
 

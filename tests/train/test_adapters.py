@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge_runtime.errors import InputError, ManifestError, UsageError
-from train.data.adapters import ADAPTERS, adapt
+from train.data.adapters import adapt
 from train.data.manifest import load_manifest
+from train.data.public_sets import ADAPTERS
 
 KONIQ_SCORES = "image_name,c1,c2,c3,c4,c5,c_total,MOS,SD,MOS_zscore\n"
 
@@ -104,7 +106,7 @@ def test_faulty_tables(tmp_path: Path, images: Path, text: str, message: str) ->
 
 def test_wrong_use(tmp_path: Path, images: Path) -> None:
     scores = write(tmp_path / "s.csv", "Image name,MOS\n00001.jpg,20\n")
-    with pytest.raises(UsageError, match="there are biq2021_more, clothing, folder, grocery, koniq10k, spaq"):
+    with pytest.raises(UsageError, match="there are ava, biq2021_more, clothing, folder, grocery, kadid10k, "):
         adapt("imagenet", images, scores, tmp_path / "m.csv")
     with pytest.raises(InputError, match="not a folder"):
         adapt("spaq", tmp_path / "absent", scores, tmp_path / "m.csv")
@@ -197,3 +199,91 @@ def test_a_folder_needs_no_table_and_leaves_out_what_a_manifest_holds(tmp_path: 
         adapt("folder", images, tmp_path / "m.csv", tmp_path / "n.csv")
     with pytest.raises(UsageError, match="pass the authors' table"):
         adapt("spaq", images, None, tmp_path / "n.csv")
+
+
+def test_ava_is_the_mean_of_its_votes(tmp_path: Path, images: Path) -> None:
+    scores = write(
+        tmp_path / "AVA.txt", "1 10004473376 0 1 0 0 0 0 0 0 0 3 1 22 1396\n2 gone 1 0 0 0 0 0 0 0 0 0 0 0 7\n\n"
+    )
+    assert adapt("ava", images, scores, tmp_path / "m.csv") == (1, ["gone.jpg"])
+    (photo,) = load_manifest(tmp_path / "m.csv")
+    assert photo.mos == pytest.approx(((2 + 3 * 10) / 4 - 1) / 9, abs=1e-5)
+    assert (photo.source, photo.group) == ("AVA", "ava_10004473376")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("1 00001 0 1 0\n", "row 1: 5 cells set apart by blanks, there are to be 15"),
+        ("1 00001 0 0 0 0 0 0 0 0 0 0 1 22 1396\n", "row 1: nobody rated photo 00001"),
+        ("1 00001 0 -1 0 0 0 0 0 0 0 3 1 22 1396\n", "row 1, column 4: '-1' is not a number on 0-inf"),
+        (" \n", "the table of scores is empty"),
+    ],
+)
+def test_faulty_votes(tmp_path: Path, images: Path, line: str, message: str) -> None:
+    scores = write(tmp_path / "AVA.txt", line)
+    with pytest.raises(ManifestError) as caught:
+        adapt("ava", images, scores, tmp_path / "m.csv")
+    assert message in str(caught.value) and str(scores) in str(caught.value)
+
+
+def test_kadid_rises_with_quality_and_copies_stay_together(tmp_path: Path, images: Path) -> None:
+    for name in ("I01_01_01.png", "I01_25_05.png"):
+        (images / name).write_bytes(b"x")
+    scores = write(
+        tmp_path / "dmos.csv", "dist_img,ref_img,dmos,var\nI01_01_01.png,I01.png,5,0.4\nI01_25_05.png,I01.png,2,0.8\n"
+    )
+    adapt("kadid10k", images, scores, tmp_path / "m.csv")
+    mild, severe = load_manifest(tmp_path / "m.csv")
+    assert (mild.mos, severe.mos) == (1.0, 0.25)
+    assert mild.group == severe.group == "kadid10k_I01"
+
+
+def test_tid2013_mixes_the_case_of_its_names(tmp_path: Path, images: Path) -> None:
+    for name in ("I03_01_1.BMP", "i03_24_5.bmp"):
+        (images / name).write_bytes(b"x")
+    scores = write(tmp_path / "mos_with_names.txt", "5.85 I03_01_1.bmp\n2.25 i03_24_5.bmp\n")
+    assert adapt("tid2013", images, scores, tmp_path / "m.csv") == (2, [])
+    mild, severe = load_manifest(tmp_path / "m.csv")
+    assert (mild.mos, severe.mos) == (0.65, 0.25)
+    assert mild.file == "Images/I03_01_1.BMP"
+    assert mild.group == severe.group == "tid2013_i03"
+
+
+def write_live_challenge(folder: Path, names: list[str], scores: list[float]) -> Path:
+    """The two tables as MATLAB writes them: a column of cells, and a row of numbers."""
+    matlab = pytest.importorskip("scipy.io")
+    cells = np.empty((len(names), 1), dtype=object)
+    cells[:, 0] = names
+    matlab.savemat(folder / "AllImages_release.mat", {"AllImages_release": cells})
+    matlab.savemat(folder / "AllMOS_release.mat", {"AllMOS_release": np.array([scores])})
+    return folder / "AllMOS_release.mat"
+
+
+def test_live_challenge_leaves_out_what_taught_the_raters(tmp_path: Path, images: Path) -> None:
+    names = [f"t{number}.bmp" for number in range(1, 8)] + ["00001.jpg", "10004473376.jpg"]
+    (images / "t1.bmp").write_bytes(b"x")
+    scores = write_live_challenge(tmp_path, names, [50.0] * 7 + [63.9634, 25.0])
+    assert adapt("live_challenge", images, scores, tmp_path / "m.csv") == (2, [])
+    first, second = load_manifest(tmp_path / "m.csv")
+    assert first.mos == pytest.approx(0.639634)
+    assert second.mos == 0.25
+    assert (first.group, first.source) == ("live_challenge_00001", "LIVE In the Wild Challenge")
+
+
+def test_faulty_matlab_tables(tmp_path: Path, images: Path) -> None:
+    def refuse(scores: Path) -> str:
+        with pytest.raises(ManifestError) as caught:
+            adapt("live_challenge", images, scores, tmp_path / "m.csv")
+        return str(caught.value)
+
+    names = [f"{number:05}.jpg" for number in range(9)]
+    scores = write_live_challenge(tmp_path, names, [50.0] * 8 + [101.0])
+    assert "row 9, column AllMOS_release: '101.0' is not a number on 0-100" in refuse(scores)
+    assert "8 scores of 9 photos" in refuse(write_live_challenge(tmp_path, names, [50.0] * 8))
+    scores.write_bytes(scores.with_name("AllImages_release.mat").read_bytes())
+    assert "no variable AllMOS_release; there are AllImages_release" in refuse(scores)
+    scores.write_bytes(scores.read_bytes()[:150])
+    assert "AllMOS_release.mat: cannot read it as a MATLAB file" in refuse(scores)
+    (tmp_path / "AllImages_release.mat").unlink()
+    assert "AllImages_release.mat: cannot read it as a MATLAB file" in refuse(scores)

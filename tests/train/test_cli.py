@@ -12,8 +12,8 @@ import pytest
 
 import train.__main__ as cli
 from train.config import TeacherConfig
-from train.data.adapters import ADAPTERS
 from train.data.manifest import load_manifest
+from train.data.public_sets import ADAPTERS
 
 STAGES = ("adapt", "fit-teacher", "label", "distill")
 HEAVY = ("tensorflow", "keras", "tf_keras", "cv2", "scipy")

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from edge_runtime.errors import UsageError
-from train.config import DistilConfig, FitConfig, TeacherConfig
+from train.config import DistilConfig, TeacherConfig
 from train.config_reader import load_config, parse_config
 from train.stages.search import load_space
+from train.training_config import FitConfig
 
 CONFIGS = Path(__file__).resolve().parents[2] / "train" / "configs"
 

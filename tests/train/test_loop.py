@@ -15,8 +15,8 @@ keras = pytest.importorskip("keras")
 tf_keras = pytest.importorskip("tf_keras")
 
 from edge_runtime.errors import UsageError  # noqa: E402
-from train.config import FitConfig  # noqa: E402
 from train.loop import Validation, fit  # noqa: E402
+from train.training_config import FitConfig  # noqa: E402
 
 CONFIG = FitConfig(epochs=4, batch_size=16, learning_rate=0.05, patience=4)
 RNG = np.random.default_rng(0)

@@ -14,7 +14,6 @@ tf_keras = pytest.importorskip("tf_keras")
 if keras.backend.backend() != "tensorflow":
     pytest.skip("needs Keras's TensorFlow backend", allow_module_level=True)
 
-from train.config import LossConfig  # noqa: E402
 from train.losses import (  # noqa: E402
     build_losses,
     compute_correlation_loss,
@@ -22,6 +21,7 @@ from train.losses import (  # noqa: E402
     compute_rank_loss,
     compute_squared_loss,
 )
+from train.training_config import LossConfig  # noqa: E402
 
 Array = NDArray[np.float32]
 NAN = float("nan")

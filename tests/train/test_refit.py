@@ -12,10 +12,11 @@ import pytest
 pytest.importorskip("tensorflow")
 tf_keras = pytest.importorskip("tf_keras")
 
-from train.config import DistilConfig, LossConfig, RefitConfig  # noqa: E402
+from train.config import DistilConfig  # noqa: E402
 from train.models.student import StudentSpec, build_student, split_student  # noqa: E402
 from train.stages.labelled_views import LabelledViews  # noqa: E402
 from train.stages.refit import compute_statistics, refit_heads  # noqa: E402
+from train.training_config import LossConfig, RefitConfig  # noqa: E402
 
 SIDE_PX, COUNT = 32, 48
 SPEC = StudentSpec("small", SIDE_PX, ("bags", "toys"), ("studio", "tabletop"), hidden_units=8, hint_count=3)

@@ -12,12 +12,13 @@ import numpy as np
 import tf_keras
 from numpy.typing import NDArray
 
-from train.config import DistilConfig, FitConfig
+from train.config import DistilConfig
 from train.data.pipeline import ViewBatches, build_pipeline
 from train.loop import Validation, fit
 from train.losses import build_losses
 from train.models.student import split_student
 from train.stages.labelled_views import LabelledViews
+from train.training_config import FitConfig
 
 __all__ = ["compute_statistics", "refit_heads"]
 
