@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import UsageError
-from train.config import FitConfig
+from train.averaging import WeightAverage, build_averager, measure_statistics
 from train.metrics import compute_srcc
+from train.training_config import FitConfig
 
 __all__ = ["Validation", "fit"]
 
@@ -62,7 +63,8 @@ def fit(
 ) -> list[dict[str, float]]:
     """Trains ``model`` in place; by default it ends with the weights of the epoch that did best on ``validation``.
 
-    The learning rate warms up linearly, then decays along a half cosine to zero. A run that was cut short resumes after
+    The learning rate warms up linearly, then decays along a half cosine to zero; where weights are averaged it stays as
+    it is, and the model ends with their mean (``train.averaging``). A run that was cut short resumes after
     its last whole epoch, and one that had stopped early stays so.
 
     Args:
@@ -92,11 +94,16 @@ def fit(
         decay_steps=max(1, total - warmup),
         warmup_target=config.learning_rate,
         warmup_steps=warmup,
+        alpha=1.0 if config.averages_from else 0.0,  # the share of the rate that is left at the end
     )
     model.compile(optimizer=api.optimizers.Adam(schedule), loss=dict(losses), jit_compile=_choose_jit(api))
     best = work / "best.weights.h5"
     log = _read_log(work / "log.csv")
     extra = list(callbacks or [])
+    average = WeightAverage(work / "average.npz")
+    if config.averages_from:
+        keeps_best = False
+        extra.append(build_averager(api, average, config.averages_from - 1))
     if keeps_best:
         keep = api.callbacks.ModelCheckpoint(
             str(best),
@@ -123,6 +130,9 @@ def fit(
         )
     if keeps_best and best.exists():
         model.load_weights(str(best))
+    if average.count:
+        average.apply(model)
+        measure_statistics(api, model, data)
     return _read_log(work / "log.csv")
 
 
