@@ -22,9 +22,9 @@ from benchmarks.environment import collect_environment, read_load_average, read_
 from benchmarks.latency import TurnPlan, build_measure, compute_ratio, compute_summary, interleave
 from edge_runtime.camera import Frame, LiveOptions, LiveScorer, PixelFormat, make_camera_view, score_frame
 from edge_runtime.camera.frames import CHANNELS, HALVED_PLANES
-from edge_runtime.contract import unpack_model
 from edge_runtime.errors import UsageError
 from edge_runtime.interpreter import Interpreter
+from edge_runtime.model_file import read_model
 from edge_runtime.models import DEFAULT_MODEL, find_model
 from edge_runtime.scorer import PhotoScorer
 
@@ -68,11 +68,12 @@ def run_camera(options: CameraOptions) -> dict[str, Any]:
     if options.rounds < 1 or options.frames < 2:
         raise UsageError("--rounds must be 1 or more and --frames 2 or more")
     path = options.model or find_model(DEFAULT_MODEL)
-    flatbuffer, contract = unpack_model(path)
-    interpreter = Interpreter(flatbuffer, options.num_threads)
+    model = read_model(path)
+    contract = model.contract
+    interpreter = Interpreter(model.flatbuffer, options.num_threads)
     noise = np.random.default_rng(0).integers(0, 256, interpreter.input_shape[1:], dtype=np.uint8)
     calls: dict[str, Callable[[], Any]] = {"invoke": lambda: interpreter.invoke(noise)}
-    with PhotoScorer(flatbuffer, contract, options.num_threads) as scorer:
+    with PhotoScorer(model, options.num_threads) as scorer:
         with ExitStack() as streams:
             for name in options.formats:
                 frames = build_noisy_frames(options.size, name)

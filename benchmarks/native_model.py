@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.contract import MEMBER_NAME, unpack_model
 from edge_runtime.errors import ModelError
 from edge_runtime.interpreter import select_runtime
+from edge_runtime.model_file import CONTRACT_MEMBER, read_model
 
-__all__ = ["NativeModel", "count_multiply_accumulates", "read_flatbuffer"]
+__all__ = ["NativeModel", "count_multiply_accumulates", "read_flatbuffer", "read_networks"]
 
 _WEIGHT_SIDES = {
     "CONV_2D": slice(1, 4),  # kernel (out, height, width, in)
@@ -25,7 +25,12 @@ TAIL_BYTES = 4096  # a ZIP archive's directory, which names the contract, is at 
 
 
 def read_flatbuffer(path: Path) -> bytes:
-    """The flatbuffer of a photogate model, its digest checked, or the whole file of a model without a contract.
+    """The first of :func:`read_networks`: the network that looks at the whole of a photo."""
+    return read_networks(path)[0]
+
+
+def read_networks(path: Path) -> tuple[bytes, ...]:
+    """The flatbuffers of a photogate model, their digests checked, or the whole file of a model without a contract.
 
     Raises:
         ModelError: missing, not TFLite, or a photogate model that is damaged.
@@ -37,9 +42,9 @@ def read_flatbuffer(path: Path) -> bytes:
             tail = stream.read()
     except OSError as error:
         raise ModelError(f"{path}: cannot read the model: {error.strerror or error}") from error
-    if head[4:8] == b"TFL3" and MEMBER_NAME.encode() not in tail:
-        return path.read_bytes()
-    return unpack_model(path)[0]
+    if head[4:8] == b"TFL3" and CONTRACT_MEMBER.encode() not in tail:
+        return (path.read_bytes(),)
+    return read_model(path).networks
 
 
 def count_multiply_accumulates(flatbuffer: bytes) -> int | None:

@@ -15,8 +15,8 @@ from benchmarks.environment import compute_sha256
 from benchmarks.latency import LatencySummary, Measure, TurnPlan, interleave_rounds
 from benchmarks.memory import Footprint
 from benchmarks.peers.nima import NIMA_FILES
-from edge_runtime.contract import unpack_model
 from edge_runtime.errors import PhotogateError, UsageError
+from edge_runtime.model_file import unpack_model
 from edge_runtime.models import DEFAULT_MODEL, find_model, list_models
 from train.artifact import read_provenance
 

@@ -28,8 +28,9 @@ from benchmarks.report import Results, write_results
 from benchmarks.rows import ROW_KEYS, Row, build_rows, check_split, choose_split_seed, identify_model, interleave_living
 from benchmarks.teacher import TeacherProcess
 from edge_runtime import PhotoScorer
-from edge_runtime.contract import ViewSpec, unpack_model
+from edge_runtime.contract import ViewSpec
 from edge_runtime.errors import PhotogateError, UsageError
+from edge_runtime.model_file import unpack_model
 from train.data.manifest import Photo
 
 __all__ = ["OUTPUT_NAMES", "RunOptions", "run"]

@@ -32,7 +32,8 @@ def _run(arguments: argparse.Namespace) -> None:
 def _recalibrate(arguments: argparse.Namespace) -> None:
     from compress.recalibrate import recalibrate
 
-    print(recalibrate(arguments.artifact, arguments.recipe, arguments.labels, arguments.out, force=arguments.force))
+    artifact, recipe, labels, out = arguments.artifact, arguments.recipe, arguments.labels, arguments.out
+    print(recalibrate(artifact, recipe, labels, out, detail=arguments.detail, force=arguments.force))
 
 
 def _validate(arguments: argparse.Namespace) -> None:
@@ -55,6 +56,9 @@ def _build_parser() -> argparse.ArgumentParser:
     recalibrate.add_argument("artifact", type=Path, help="artifact of python -m compress run")
     recalibrate.add_argument("--recipe", type=Path, required=True, help="differs from the artifact's in [contract]")
     recalibrate.add_argument("--labels", type=Path, required=True, help="artifact of python -m train label")
+    recalibrate.add_argument(
+        "--detail", type=Path, metavar="ARTIFACT", help="whose networks take the second look (those that do)"
+    )
     recalibrate.add_argument("--out", type=Path, required=True, help="artifact folder to make")
     recalibrate.add_argument("--force", action="store_true", help="replace what --out holds")
     recalibrate.set_defaults(run=_recalibrate)

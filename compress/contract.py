@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from compress.calibrate import fit_calibration, fit_interval
 from compress.looks import Looks, compute_qualities
 from compress.recipe import ContractConfig
-from edge_runtime.contract import DetailSpec, ModelContract, PiecewiseLinear, ViewSpec
+from edge_runtime.contract import DetailSpec, ModelContract, NetworkInfo, PiecewiseLinear, ViewSpec
 from train.stages.labelled_views import LabelledViews
 
 __all__ = ["build_contract"]
@@ -25,6 +25,7 @@ def build_contract(
     view: ViewSpec,
     name: str,
     provenance: Mapping[str, Any],
+    network: NetworkInfo | None = None,
 ) -> ModelContract:
     """The contract of a model; its ``precision`` is left to the caller.
 
@@ -37,11 +38,12 @@ def build_contract(
         view: what the model sees.
         name: of the model.
         provenance: to be kept in the contract.
+        network: that took the second looks, where it is another one.
     """
     calibration, half_width = _fit_maps([each[:1] for each in looks], mos, config)
     detail = None
     if config.detail_share:
-        detail = DetailSpec(config.detail_share, *_fit_maps(looks, mos, config), config.detail_attributes)
+        detail = DetailSpec(config.detail_share, *_fit_maps(looks, mos, config), config.detail_attributes, network)
     return ModelContract(
         name=name,
         version=config.version,

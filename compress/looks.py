@@ -52,10 +52,17 @@ def collect_views(
     return views
 
 
-def take_looks(flatbuffer: bytes, views: Sequence[Sequence[NDArray[np.uint8]]]) -> Looks:
-    """Runs a model on the views of each photo, through the runtime's own interpreter."""
-    interpreter = Interpreter(flatbuffer, num_threads=2)
-    return [[interpreter.invoke(view) for view in each] for each in views]
+def take_looks(flatbuffer: bytes, views: Sequence[Sequence[NDArray[np.uint8]]], detail: bytes | None = None) -> Looks:
+    """Runs a model on the views of each photo, through the runtime's own interpreter.
+
+    Args:
+        flatbuffer: the model's.
+        views: of each photo, from :func:`collect_views`.
+        detail: of the network that takes the second look; None: the same one.
+    """
+    whole = Interpreter(flatbuffer, num_threads=2)
+    networks = (whole, whole if detail is None else Interpreter(detail, num_threads=2))
+    return [[network.invoke(view) for network, view in zip(networks, each, strict=False)] for each in views]
 
 
 def compute_qualities(looks: Looks, config: ContractConfig) -> NDArray[np.float64]:

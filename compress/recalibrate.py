@@ -5,24 +5,38 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from compress.contract import build_contract
 from compress.files import find_models
 from compress.looks import collect_views, take_looks
 from compress.recipe import Recipe
 from compress.run import STAGE
-from edge_runtime.contract import pack_model, unpack_model
+from edge_runtime.contract import ModelContract, NetworkInfo
 from edge_runtime.errors import UsageError
+from edge_runtime.model_file import ModelFile, pack_model, read_model
 from train.artifact import finish_artifact, open_artifact, read_provenance
 from train.config_reader import load_config
 from train.stages.labelled_views import load_labels
 
 __all__ = ["recalibrate"]
 
+Network: TypeAlias = "tuple[NetworkInfo | None, bytes | None]"
+"""Of a second look: what its own network is, and its flatbuffer; nothing where it is that of the first."""
 
-def recalibrate(artifact: Path, recipe_path: Path, labels: Path, out: Path, *, force: bool = False) -> Path:
+
+def recalibrate(
+    artifact: Path,
+    recipe_path: Path,
+    labels: Path,
+    out: Path,
+    *,
+    detail: Path | None = None,
+    force: bool = False,
+) -> Path:
     """Fits the maps to points and intervals again, as the recipe's ``[contract]`` says, and packs the models with them.
 
     Args:
@@ -30,13 +44,14 @@ def recalibrate(artifact: Path, recipe_path: Path, labels: Path, out: Path, *, f
         recipe_path: may differ from the one that the artifact was made by in ``[contract]`` alone.
         labels: artifact of ``label``, whose validation photos the maps are fitted on.
         out: the new artifact's folder.
+        detail: artifact whose networks take the second look from now on, each for the same kind; None: those that do.
         force: replace an artifact that is there.
 
     Returns:
         The path of the int8 model.
 
     Raises:
-        UsageError: the artifact, the recipe, the labels or ``out`` cannot be used.
+        UsageError: one of the artifacts, the recipe, the labels or ``out`` cannot be used.
     """
     started = time.time()
     made = read_provenance(artifact, STAGE)
@@ -50,8 +65,11 @@ def recalibrate(artifact: Path, recipe_path: Path, labels: Path, out: Path, *, f
         )
     name = made["name"]
     sources = find_models(artifact, name)
-    packed = {kind: unpack_model(path) for kind, path in sources.items()}
-    flatbuffer, old = packed["int8"]
+    packed = {kind: read_model(path) for kind, path in sources.items()}
+    if detail is not None and not recipe.contract.detail_share:
+        raise UsageError(f"{recipe_path} asks for no second look that {detail} could take: set detail_share")
+    closer = _read_own(packed) if detail is None else _read_others(packed, made["split_seed"], artifact, detail)
+    flatbuffer, old = packed["int8"].flatbuffer, packed["int8"].contract
     labelled = load_labels(labels)
     if (old.category_labels, old.style_labels) != (labelled.category_labels, labelled.style_labels):
         raise UsageError(f"{labels} tells other categories or styles apart than {sources['int8']}: pass its own labels")
@@ -65,15 +83,59 @@ def recalibrate(artifact: Path, recipe_path: Path, labels: Path, out: Path, *, f
     if not len(labelled.select_rated("validation")):
         raise UsageError(f"{labels} has no rated photo in the validation part to fit the maps on: pass other labels")
     inputs = [*sources.values(), labels / "labels.npz"]
-    settings = {**wanted, "artifact": str(artifact.resolve())}
+    settings = {**wanted, "artifact": str(artifact.resolve()), "detail": detail and str(detail.resolve())}
     open_artifact(out, settings, inputs, force=force, spared=[recipe_path, artifact / "metrics.json"])
     validation = labelled.build_validation()
-    looks = take_looks(flatbuffer, collect_views(labelled, validation, old.view, recipe.contract.detail_share))
+    views = collect_views(labelled, validation, old.view, recipe.contract.detail_share)
+    looks = take_looks(flatbuffer, views, closer["int8"][1])
     contract = build_contract(looks, validation.mos, recipe.contract, labelled, old.view, name, old.provenance)
-    for kind, (content, before) in packed.items():
-        (out / sources[kind].name).write_bytes(pack_model(content, replace(contract, precision=before.precision)))
+    for kind, each in packed.items():
+        network, content = closer[kind] if contract.detail else (None, None)
+        changed_detail = contract.detail and replace(contract.detail, network=network)
+        now = replace(contract, precision=each.contract.precision, detail=changed_detail)
+        (out / sources[kind].name).write_bytes(pack_model(each.flatbuffer, now, content))
     shutil.copyfile(recipe_path, out / "recipe.toml")
     shutil.copyfile(artifact / "metrics.json", out / "metrics.json")
     facts = {key: made[key] for key in ("name", "split_seed", "manifests", "labels", "student")}
     finish_artifact(out, STAGE, asdict(recipe), list(sources.values()), started, **facts)
     return out / sources["int8"].name
+
+
+def _read_own(packed: Mapping[str, ModelFile]) -> dict[str, Network]:
+    """The networks that take the second look in ``packed``."""
+    return {
+        kind: (None if each.contract.detail is None else each.contract.detail.network, each.detail)
+        for kind, each in packed.items()
+    }
+
+
+def _read_others(packed: Mapping[str, ModelFile], split_seed: int, artifact: Path, detail: Path) -> dict[str, Network]:
+    """The networks of ``detail``, for each kind in ``packed``.
+
+    Raises:
+        UsageError: ``detail`` lacks a kind, or its networks see or tell something else, or were split otherwise.
+    """
+    made = read_provenance(detail, STAGE)
+    models = {kind: read_model(path) for kind, path in find_models(detail, made["name"]).items()}
+    if missing := sorted(set(packed) - set(models)):
+        raise UsageError(f"{detail} has no {', '.join(missing)} model beside that of {artifact}: run compress again")
+    if made["split_seed"] != split_seed:
+        raise UsageError(
+            f"{detail} was split by seed {made['split_seed']}, {artifact} by {split_seed}: it would know photos that "
+            "the maps are fitted on"
+        )
+    found: dict[str, Network] = {}
+    for kind, each in packed.items():
+        contract = models[kind].contract
+        if _describe_task(each.contract) != _describe_task(contract):
+            raise UsageError(
+                f"{detail} has another view or other labels than {artifact}: their answers cannot be mixed"
+            )
+        info = NetworkInfo(contract.name, contract.version, contract.tflite_sha256)
+        found[kind] = (info, models[kind].flatbuffer)
+    return found
+
+
+def _describe_task(contract: ModelContract) -> tuple[object, ...]:
+    """What a network sees and what it tells."""
+    return contract.view, contract.category_labels, contract.style_labels

@@ -26,8 +26,9 @@ from compress.matching import match_kernels
 from compress.prune import compute_sparsity, find_prunable, prune_at_once, prune_student
 from compress.qat import fine_tune_quantized, wrap_for_qat
 from compress.recipe import Recipe
-from edge_runtime.contract import ViewSpec, pack_model
+from edge_runtime.contract import ViewSpec
 from edge_runtime.errors import UsageError
+from edge_runtime.model_file import pack_model
 from train.artifact import compute_digest, compute_digests, finish_artifact, open_artifact, read_provenance, write_json
 from train.config import DistilConfig
 from train.config_reader import load_config, parse_config

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tensorflow.lite.python import schema_py_generated as schema
 
-from edge_runtime.contract import TFLITE_IDENTIFIER
+from edge_runtime.model_file import TFLITE_IDENTIFIER
 
 __all__ = ["share_vectors"]
 

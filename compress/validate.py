@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,11 @@ import numpy as np
 
 from compress.files import find_models
 from edge_runtime import PhotoScorer, Score
-from edge_runtime.contract import unpack_model
 from edge_runtime.decode import decode_photo
 from edge_runtime.errors import UsageError
 from edge_runtime.gate import evaluate, load_policy
 from edge_runtime.interpreter import Interpreter
+from edge_runtime.model_file import read_model
 from train.artifact import read_provenance, write_json
 from train.data.degradations import KINDS, Degradation, apply
 from train.data.manifest import Photo, load_manifests
@@ -115,17 +116,19 @@ def _check_interval(photos: Sequence[Photo], scores: Scores) -> dict[str, float]
 
 
 def _describe_file(path: Path) -> dict[str, Any]:
-    """Sizes, and how XNNPACK takes the graph."""
-    flatbuffer, contract = unpack_model(path)
-    interpreter = Interpreter(flatbuffer)
-    operations = interpreter.count_operations()
+    """Sizes, and how XNNPACK takes the graph, or the worst of two."""
+    model = read_model(path)
+    interpreters = [Interpreter(flatbuffer) for flatbuffer in model.networks]
+    operations: Counter[str] = Counter()
+    for interpreter in interpreters:
+        operations.update(interpreter.count_operations())
     return {
         "size_bytes": path.stat().st_size,
-        "gzip_bytes": len(gzip.compress(flatbuffer, mtime=0)),
-        "precision": contract.precision,
-        "delegate_partitions": interpreter.count_delegate_partitions(),
+        "gzip_bytes": sum(len(gzip.compress(flatbuffer, mtime=0)) for flatbuffer in model.networks),
+        "precision": model.contract.precision,
+        "delegate_partitions": max(interpreter.count_delegate_partitions() for interpreter in interpreters),
         "operations": {name: count for name, count in operations.items() if name != "DELEGATE"},
-        "sha256": contract.tflite_sha256,
+        "sha256": model.contract.sha256,
     }
 
 

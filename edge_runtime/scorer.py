@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge_runtime.contract import ATTRIBUTE_NAMES, ModelContract, unpack_model
+from edge_runtime.contract import ATTRIBUTE_NAMES
 from edge_runtime.decode import DecodedPhoto, decode
 from edge_runtime.errors import InputError, ModelError, UsageError
 from edge_runtime.frame import check_frame, make_frame_view
 from edge_runtime.interpreter import Interpreter
+from edge_runtime.model_file import ModelFile, read_model
 from edge_runtime.models import DEFAULT_MODEL, find_model
 from edge_runtime.quality import compute_attribute_points, compute_attributes, compute_raw_quality
 from edge_runtime.result import Attributes, Band, ImageSize, Label, ModelInfo, Score, ScoreFailure, Timings
@@ -42,24 +43,27 @@ class PhotoScorer:
         runtime_name: the interpreter, e.g. "ai-edge-litert 2.3.0".
     """
 
-    def __init__(
-        self, flatbuffer: bytes, contract: ModelContract, num_threads: int = 1, *, is_quick: bool = False
-    ) -> None:
-        """Opens a model that ``unpack_model`` has read and checked; see :meth:`from_file` and :meth:`default`.
+    def __init__(self, model: ModelFile, num_threads: int = 1, *, is_quick: bool = False) -> None:
+        """Opens a model that ``read_model`` has read and checked; see :meth:`from_file` and :meth:`default`.
 
         Raises:
             RuntimeUnavailableError: no interpreter is installed.
             ModelError: the interpreter refuses the model, or it is not what its contract says.
             UsageError: ``num_threads`` is not positive.
         """
+        contract = model.contract
         self.contract = contract
         self._detail = None if is_quick else contract.detail
         self.decode_view = contract.view if is_quick else contract.decode_view
-        self._interpreter: Interpreter | None = Interpreter(flatbuffer, num_threads)
+        whole = Interpreter(model.flatbuffer, num_threads)
+        own = None if self._detail is None else model.detail
+        closer = whole if own is None else Interpreter(own, num_threads)
+        self._interpreters: tuple[Interpreter, Interpreter] | None = (whole, closer)  # of the looks
         self._lock = Lock()
-        self.runtime_name = self._interpreter.runtime_name
-        self._check_heads(self._interpreter)
-        self._model_info = ModelInfo(contract.name, contract.version, contract.tflite_sha256, self.runtime_name)
+        self.runtime_name = whole.runtime_name
+        for interpreter in dict.fromkeys((whole, closer)):
+            self._check_heads(interpreter)
+        self._model_info = ModelInfo(contract.name, contract.version, contract.sha256, self.runtime_name)
 
     @classmethod
     def default(cls, num_threads: int = 1, *, is_quick: bool = False) -> PhotoScorer:
@@ -85,9 +89,9 @@ class PhotoScorer:
             ModelError: the file is missing, damaged, or not photogate's.
             RuntimeUnavailableError: no interpreter is installed.
         """
-        flatbuffer, contract = unpack_model(path)
+        model = read_model(path)
         try:
-            return cls(flatbuffer, contract, num_threads, is_quick=is_quick)
+            return cls(model, num_threads, is_quick=is_quick)
         except ModelError as error:
             raise ModelError(f"{path}: {error}") from error
 
@@ -164,7 +168,7 @@ class PhotoScorer:
     def close(self) -> None:
         """Frees the interpreter; a later ``score`` raises UsageError. May be called twice."""
         with self._lock:
-            self._interpreter = None
+            self._interpreters = None
 
     def __enter__(self) -> PhotoScorer:
         return self
@@ -175,7 +179,7 @@ class PhotoScorer:
         self.close()
 
     def _check_heads(self, interpreter: Interpreter) -> None:
-        """The model must be what its contract says, or its numbers would be read as something else."""
+        """A network must be what the contract says, or its numbers would be read as something else."""
         spec = self.contract.view
         wanted_shape = (1, spec.height_px, spec.width_px, 3)
         if interpreter.input_shape != wanted_shape:
@@ -210,9 +214,10 @@ class PhotoScorer:
         """Of the view of the whole and, if there is one, of the middle."""
         prepared = perf_counter()
         with self._lock:
-            if self._interpreter is None:
+            if self._interpreters is None:
                 raise UsageError("this PhotoScorer is closed; make a new one")
-            outputs, *details = [self._interpreter.invoke(view) for view in views]
+            pairs = zip(self._interpreters, views, strict=False)  # there may be one view alone
+            outputs, *details = [interpreter.invoke(view) for interpreter, view in pairs]
         return self._build_score(outputs, details, path, size, (started, decoded, prepared, perf_counter()))
 
     def _build_score(

@@ -18,8 +18,8 @@ import tomllib
 from PIL import Image
 
 from edge_runtime import PhotoScorer
-from edge_runtime.contract import unpack_model
 from edge_runtime.interpreter import Interpreter
+from edge_runtime.model_file import unpack_model
 from edge_runtime.models import list_models
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs_tensorflow]

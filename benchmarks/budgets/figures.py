@@ -27,12 +27,13 @@ from benchmarks.latency import (
 from benchmarks.native_model import count_multiply_accumulates
 from benchmarks.rows import build_rows
 from edge_runtime import PhotoScorer
-from edge_runtime.contract import ModelContract, unpack_model
+from edge_runtime.contract import ModelContract
 from edge_runtime.decode import decode_photo
 from edge_runtime.errors import UsageError
 from edge_runtime.formats import PHOTO_SUFFIXES
 from edge_runtime.gate.policy import evaluate, load_policy
 from edge_runtime.interpreter import Interpreter
+from edge_runtime.model_file import read_model, unpack_model
 
 __all__ = ["FIGURES", "Subject", "find_subject"]
 
@@ -121,18 +122,19 @@ def _measure_file_bytes(subject: Subject) -> Reading:
 
 
 def _measure_multiply_accumulates(subject: Subject) -> Reading:
-    flatbuffer, contract = unpack_model(subject.int8)
-    counted, looks = count_multiply_accumulates(flatbuffer), _count_looks(contract)
-    if counted is None:
+    model = read_model(subject.int8)
+    looks = _count_looks(model.contract)
+    counts = [count_multiply_accumulates((*model.networks, model.flatbuffer)[look]) for look in range(looks)]
+    if None in counts:
         return Reading(None, note="this interpreter does not tell; install ai-edge-litert")
-    return Reading(float(looks * counted), note=f"of a photo's {looks} look(s)")
+    return Reading(float(sum(count or 0 for count in counts)), note=f"of a photo's {looks} look(s)")
 
 
 def _measure_operations(subject: Subject) -> Reading:
-    counts = Interpreter(unpack_model(subject.int8)[0]).count_operations()
-    if not counts:
+    counts = [Interpreter(flatbuffer).count_operations() for flatbuffer in read_model(subject.int8).networks]
+    if not all(counts):
         return Reading(None, note="this interpreter does not tell; install ai-edge-litert")
-    return Reading(float(sum(count for name, count in counts.items() if name != "DELEGATE")))
+    return Reading(float(max(sum(each.values()) - each.get("DELEGATE", 0) for each in counts)), note="of a network")
 
 
 def _count_looks(contract: ModelContract) -> int:
@@ -140,11 +142,12 @@ def _count_looks(contract: ModelContract) -> int:
 
 
 def _measure_delegate_partitions(subject: Subject) -> Reading:
-    interpreter = Interpreter(unpack_model(subject.int8)[0])
-    partitions = interpreter.count_delegate_partitions()
-    if partitions < 0:
-        return Reading(None, note=f"{interpreter.runtime_name} does not tell; install ai-edge-litert")
-    return Reading(float(partitions), note=interpreter.runtime_name)
+    interpreters = [Interpreter(flatbuffer) for flatbuffer in read_model(subject.int8).networks]
+    counts = [interpreter.count_delegate_partitions() for interpreter in interpreters]
+    name = interpreters[0].runtime_name
+    if min(counts) < 0:
+        return Reading(None, note=f"{name} does not tell; install ai-edge-litert")
+    return Reading(float(max(counts)), note=name)
 
 
 def _measure_golden_photos(subject: Subject) -> Reading:

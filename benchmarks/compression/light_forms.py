@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.compression.plan import LIGHT_FORMS
-from edge_runtime.contract import pack_model, unpack_model
 from edge_runtime.errors import PhotogateError
+from edge_runtime.model_file import pack_model, unpack_model
 from edge_runtime.output_file import write_output
 
 __all__ = ["export_light_form", "main"]

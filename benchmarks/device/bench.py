@@ -38,7 +38,7 @@ from benchmarks.latency import (
     join_turns,
 )
 from benchmarks.memory import Footprint, measure_footprint
-from benchmarks.native_model import read_flatbuffer
+from benchmarks.native_model import read_networks
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.interpreter import Interpreter, quiet_native_log
 from edge_runtime.models import DEFAULT_MODEL, find_model
@@ -233,10 +233,10 @@ def _build_model_record(
 
 def _count_partitions(path: Path) -> int | None:
     try:
-        count = Interpreter(read_flatbuffer(path)).count_delegate_partitions()
+        counts = [Interpreter(flatbuffer).count_delegate_partitions() for flatbuffer in read_networks(path)]
     except ModelError:  # not photogate's, which has been run all the same
         return None
-    return count if count >= 0 else None
+    return max(counts) if min(counts) >= 0 else None
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.native_model import NativeModel, read_flatbuffer
+from benchmarks.native_model import NativeModel, read_networks
 from edge_runtime.errors import ModelError
 from edge_runtime.interpreter import Interpreter
 
@@ -42,19 +42,23 @@ def compute_fingerprint(path: Path) -> dict[str, Any]:
     """Runs the model on :func:`make_inputs` with one thread.
 
     Returns:
-        ``outputs``: name → one list of numbers for each picture, dequantised (of a model that is not photogate's, its
+        ``outputs``: name → one list of numbers for each picture, dequantised, those of a second look's own network as
+            "detail NAME" (of a model that is not photogate's, its
         first output as it is, under "output"); ``sha256`` of all of them as little-endian float32, by name.
 
     Raises:
         ModelError: it cannot be read or run.
     """
     try:
-        interpreter = Interpreter(read_flatbuffer(path))
+        interpreters = [Interpreter(flatbuffer) for flatbuffer in read_networks(path)]
     except ModelError:
         outputs = _run_foreign_model(path)
     else:
-        answers = [interpreter.invoke(picture) for picture in make_inputs(interpreter.input_shape[1:])]
-        outputs = {name: np.stack([answer[name].reshape(-1) for answer in answers]) for name in sorted(answers[0])}
+        outputs = {}
+        for prefix, interpreter in zip(("", "detail "), interpreters, strict=False):
+            answers = [interpreter.invoke(picture) for picture in make_inputs(interpreter.input_shape[1:])]
+            for name in sorted(answers[0]):
+                outputs[prefix + name] = np.stack([answer[name].reshape(-1) for answer in answers])
     digest = hashlib.sha256()
     for name, values in outputs.items():
         digest.update(name.encode() + b"\0" + values.astype("<f4").tobytes())

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import zlib
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.memory import measure_footprint
-from benchmarks.native_model import read_flatbuffer
+from benchmarks.native_model import read_networks
 from edge_runtime.errors import ModelError, PhotogateError
 from edge_runtime.interpreter import Interpreter, select_runtime
 
@@ -34,35 +36,37 @@ def describe_model_file(path: Path, processes: int = 3) -> dict[str, Any]:
         RuntimeUnavailableError: no interpreter is installed.
     """
     content = path.read_bytes()
-    flatbuffer = read_flatbuffer(path)
+    networks = read_networks(path)
     try:
-        interpreter = Interpreter(flatbuffer)
+        interpreters = [Interpreter(flatbuffer) for flatbuffer in networks]
     except PhotogateError:  # no photogate signature: a peer
         operations, partitions = None, None
     else:
-        counts = interpreter.count_operations()
+        counts: Counter[str] = Counter()
+        for interpreter in interpreters:
+            counts.update(interpreter.count_operations())
         operations = {name: count for name, count in counts.items() if name != "DELEGATE"} or None
-        found = interpreter.count_delegate_partitions()
-        partitions = found if found >= 0 else None
+        found = [interpreter.count_delegate_partitions() for interpreter in interpreters]
+        partitions = max(found) if min(found) >= 0 else None
     return {
         "size_bytes": len(content),
         "deflate_bytes": len(zlib.compress(content, 9)),
-        **_count_parameters(path, flatbuffer),
+        **_count_parameters(path, networks),
         "operations": operations,
         "delegate_partitions": partitions,
         **vars(measure_footprint(path, processes=processes)),
     }
 
 
-def _count_parameters(path: Path, flatbuffer: bytes) -> dict[str, Any]:
+def _count_parameters(path: Path, networks: Sequence[bytes]) -> dict[str, Any]:
     """Constants can be read before tensors are allocated; shapes and axes, plain integers, are no parameters."""
     module, runtime_name = select_runtime()
     try:
-        native = module.Interpreter(model_content=flatbuffer)
+        natives = [module.Interpreter(model_content=flatbuffer) for flatbuffer in networks]
     except (ValueError, RuntimeError, TypeError) as error:
         raise ModelError(f"{path}: {runtime_name} refuses the model: {error}") from error
     parameters = kernels = zeros = 0
-    for detail in native.get_tensor_details():
+    for native, detail in ((each, detail) for each in natives for detail in each.get_tensor_details()):
         is_quantised = len(detail["quantization_parameters"]["scales"]) > 0
         if not is_quantised and not np.issubdtype(detail["dtype"], np.floating):
             continue

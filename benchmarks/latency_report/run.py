@@ -40,8 +40,8 @@ from benchmarks.options import check_model_names, describe_options
 from benchmarks.output_folder import check_output_folder, write_texts
 from benchmarks.rows import Row, build_rows, find_default_artifact, identify_model
 from benchmarks.teacher import TeacherProcess
-from edge_runtime.contract import unpack_model
 from edge_runtime.errors import PhotogateError, UsageError
+from edge_runtime.model_file import unpack_model
 
 __all__ = ["MODES", "OUTPUT_NAMES", "PARTS", "LatencyOptions", "run_latency"]
 

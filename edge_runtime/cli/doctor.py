@@ -14,10 +14,10 @@ from typing import Any, Literal
 import numpy as np
 
 from edge_runtime._version import __version__
-from edge_runtime.contract import unpack_model
 from edge_runtime.errors import PhotogateError
 from edge_runtime.formats import has_heif_plugin
 from edge_runtime.interpreter import Interpreter, quiet_native_log, select_runtime
+from edge_runtime.model_file import read_model, unpack_model
 from edge_runtime.models import DEFAULT_MODEL, find_model
 from edge_runtime.scorer import PhotoScorer
 from edge_runtime.speed import draw_frame
@@ -139,13 +139,14 @@ def _check_interpreter() -> Finding:
 def _check_model() -> Finding:
     path = find_model(DEFAULT_MODEL)
     _, contract = unpack_model(path)
-    text = f"{contract.name} {contract.version}, {contract.precision}, sha256 {contract.tflite_sha256[:12]}, {path}"
+    text = f"{contract.name} {contract.version}, {contract.precision}, sha256 {contract.sha256[:12]}, {path}"
     return Finding("ok", "model", text)
 
 
 def _check_delegate() -> Finding:
-    flatbuffer, _ = unpack_model(find_model(DEFAULT_MODEL))
-    partitions = Interpreter(flatbuffer).count_delegate_partitions()
+    networks = read_model(find_model(DEFAULT_MODEL)).networks
+    counts = [Interpreter(flatbuffer).count_delegate_partitions() for flatbuffer in networks]
+    partitions = max(counts) if min(counts) > 0 else min(counts)
     if partitions < 0:
         return Finding("note", "xnnpack", "this interpreter does not tell whether XNNPACK is used")
     if partitions == 0:

@@ -14,7 +14,6 @@ from edge_runtime.cli.options import add_recursive_option
 from edge_runtime.cli.progress import ProgressBar
 from edge_runtime.cli.tables import Column, build_writer
 from edge_runtime.cli.work import work_through
-from edge_runtime.contract import unpack_model
 from edge_runtime.feedback import (
     Correction,
     FeedbackStore,
@@ -28,6 +27,7 @@ from edge_runtime.feedback.correction import LONGEST_TEXT, VERDICTS
 from edge_runtime.feedback.recalibrate import FEWEST
 from edge_runtime.gate.policy import load_policy
 from edge_runtime.interpreter import quiet_native_log
+from edge_runtime.model_file import unpack_model
 from edge_runtime.models import DEFAULT_MODEL, find_model
 from edge_runtime.printable import make_printable
 from edge_runtime.result import ScoreFailure
@@ -209,7 +209,7 @@ def run_recalibrate(options: argparse.Namespace) -> int:
     with FeedbackStore(options.store, must_exist=True) as store, quiet_native_log():
         corrections = store.corrections()
         store.originals(corrections).check(options.output, force=options.force, makes_folder=False)
-        sha256 = unpack_model(path)[1].tflite_sha256
+        sha256 = unpack_model(path)[1].sha256
         usable, lost = score_again(corrections, store.photos, sha256, lambda: PhotoScorer.from_file(path))
     for correction in lost:
         print(

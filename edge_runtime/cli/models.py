@@ -9,8 +9,8 @@ from typing import Any
 
 from edge_runtime.cli.options import add_format_option
 from edge_runtime.cli.tables import Column, build_writer
-from edge_runtime.contract import unpack_model
 from edge_runtime.errors import PhotogateError
+from edge_runtime.model_file import unpack_model
 from edge_runtime.models import list_models
 
 __all__ = ["add_command", "run_models"]
@@ -74,7 +74,7 @@ def _describe(path: Path) -> dict[str, Any]:
         "precision": contract.precision,
         "view": f"{contract.view.width_px}x{contract.view.height_px}",
         "size_bytes": size_bytes,
-        "sha256": contract.tflite_sha256,
+        "sha256": contract.sha256,
         "card": str(card) if card.is_file() else None,
         "path": str(path),
     }

@@ -18,7 +18,6 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.contract import unpack_model
 from edge_runtime.errors import UsageError
 from edge_runtime.explain.explanation import Explanation
 from edge_runtime.explain.heat import compute_losses
@@ -30,6 +29,7 @@ from edge_runtime.explain.study import Study, check_attribute
 from edge_runtime.explain.trials import FAULTS, find_changed_cells, make_trials
 from edge_runtime.frame import check_frame, make_frame_view
 from edge_runtime.gate.policy import Policy, load_policy
+from edge_runtime.model_file import unpack_model
 from edge_runtime.models import DEFAULT_MODEL, find_model, list_models
 from edge_runtime.result import Score
 from edge_runtime.scorer import Photo, PhotoScorer
@@ -222,10 +222,10 @@ def explain(
 
 
 def _read_flatbuffer(scorer: PhotoScorer, model: str | Path | None) -> bytes:
-    digest = scorer.contract.tflite_sha256
+    digest = scorer.contract.sha256
     for path in list_models() if model is None else [find_model(str(model))]:
         flatbuffer, contract = unpack_model(path)
-        if contract.tflite_sha256 == digest:
+        if contract.sha256 == digest:
             return flatbuffer
     if model is not None:
         raise UsageError(f"{model}: is not the model that the scorer was opened with; pass that one's file")

@@ -15,7 +15,8 @@ from PIL import Image
 
 from benchmarks.accuracy_report.photos import ScoredPhoto
 from edge_runtime import Score
-from edge_runtime.contract import ModelContract, PiecewiseLinear, ViewSpec, pack_model
+from edge_runtime.contract import ModelContract, PiecewiseLinear, ViewSpec
+from edge_runtime.model_file import pack_model
 from train.data.manifest import Photo
 
 BRIGHTNESSES = (20, 50, 80, 110, 140, 170, 200, 230)

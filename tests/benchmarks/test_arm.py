@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from benchmarks.device.pack import PackOptions, run_pack
-from edge_runtime.contract import unpack_model
+from edge_runtime.model_file import unpack_model
 from edge_runtime.models import list_models
 from edge_runtime.views import make_view
 
@@ -32,7 +32,7 @@ from dataclasses import astuple
 from pathlib import Path
 import numpy as np
 from edge_runtime import PhotoScorer
-from edge_runtime.contract import unpack_model
+from edge_runtime.model_file import unpack_model
 from edge_runtime.interpreter import Interpreter
 
 model, views, *photos = map(Path, sys.argv[1:])

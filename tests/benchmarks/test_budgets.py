@@ -22,9 +22,9 @@ from benchmarks.latency import build_invoke_call
 from benchmarks.native_model import count_multiply_accumulates
 from benchmarks.rows import REFERENCE, REFERENCES
 from edge_runtime import PhotoScorer
-from edge_runtime.contract import unpack_model
 from edge_runtime.decode import decode_photo
 from edge_runtime.errors import UsageError
+from edge_runtime.model_file import unpack_model
 from edge_runtime.models import find_model
 
 

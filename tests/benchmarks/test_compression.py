@@ -19,9 +19,10 @@ from benchmarks.compression.build import Compressed, Student
 from benchmarks.compression.measure import compute_srcc_difference
 from benchmarks.compression.plan import LIGHT_FORMS, Variant
 from benchmarks.compression.report import describe_gain
-from edge_runtime.contract import PiecewiseLinear, pack_model, unpack_model
+from edge_runtime.contract import PiecewiseLinear
 from edge_runtime.errors import UsageError
 from edge_runtime.interpreter import Interpreter
+from edge_runtime.model_file import pack_model, unpack_model
 
 COUNT = 12
 PLAN = """date = 2026-11-20

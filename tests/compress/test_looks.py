@@ -12,8 +12,9 @@ import pytest
 from compress.looks import collect_views, compute_qualities, take_looks
 from compress.recipe import ContractConfig
 from edge_runtime import PhotoScorer
-from edge_runtime.contract import ModelContract, compute_decode_view, unpack_model
+from edge_runtime.contract import ModelContract, compute_decode_view
 from edge_runtime.decode import decode_photo
+from edge_runtime.model_file import unpack_model
 from edge_runtime.models import find_model
 from edge_runtime.views import make_view
 
@@ -38,6 +39,20 @@ def test_their_quality_is_the_scorers(examples_dir: Path, opened: tuple[bytes, M
         for path, each, value in zip(paths, views, raw, strict=True):
             to_points = contract.detail.quality_calibration if len(each) == 2 else contract.quality_calibration
             assert to_points(value) == pytest.approx(scorer.score(path).quality)
+
+
+def test_a_network_of_its_own_takes_the_second_look(examples_dir: Path, opened: tuple[bytes, ModelContract]) -> None:
+    flatbuffer, contract = opened
+    other, _ = unpack_model(find_model("photogate-large"))
+    assert contract.detail is not None
+    paths = [examples_dir / "mug-good.jpg"]
+    views = _collect(_pretend_labels(paths, contract), contract, contract.detail.share)
+    ((whole, closer),) = take_looks(flatbuffer, views, other)
+    ((alone, again),), ((_, others),) = take_looks(flatbuffer, views), take_looks(other, views)
+    for name in whole:
+        np.testing.assert_array_equal(whole[name], alone[name])
+        np.testing.assert_array_equal(closer[name], others[name])
+    assert any((closer[name] != again[name]).any() for name in closer)
 
 
 def test_without_a_second_look_no_photo_is_asked_for(examples_dir: Path, opened: tuple[bytes, ModelContract]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from compress.files import find_models
-from edge_runtime.contract import ModelContract, PiecewiseLinear, ViewSpec, pack_model, unpack_model
+from edge_runtime.contract import ModelContract, PiecewiseLinear, ViewSpec
 from edge_runtime.errors import UsageError
+from edge_runtime.model_file import pack_model, read_model, unpack_model
 from train.artifact import finish_artifact
 
 RECIPE = 'name = "r"\n[contract]\nversion = "9.0.0"\n'
@@ -123,4 +124,79 @@ def test_labels_that_do_not_fit_are_refused_before_there_is_a_folder(
 
     with pytest.raises(UsageError, match=message):
         recalibrate(artifact, tmp_path / "r.toml", write_labels(**options), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def write_partner(tmp_path: Path, artifact: Path) -> Callable[..., Path]:
+    """Writes an artifact like the other, whose flatbuffers are longer by bytes that nobody reads."""
+
+    def write(kinds: tuple[str, ...] = ("", "-float"), split_seed: int = 0, style: str = "") -> Path:
+        folder = tmp_path / "partner"
+        folder.mkdir()
+        flatbuffer, contract = unpack_model(artifact / "m.tflite")
+        labels = (style, *contract.style_labels[1:]) if style else contract.style_labels
+        named = replace(contract, name="p", version="2.0.0", style_labels=labels)
+        for kind in kinds:
+            (folder / f"p{kind}.tflite").write_bytes(pack_model(flatbuffer + bytes(16), named))
+        facts: dict[str, Any] = {"name": "p", "split_seed": split_seed, "manifests": [], "labels": {}, "student": {}}
+        finish_artifact(folder, "compressed", {}, [], time.time(), **facts)
+        return folder
+
+    return write
+
+
+@pytest.mark.needs_tensorflow
+def test_another_artifacts_networks_take_the_second_look_and_keep_it(
+    tmp_path: Path,
+    artifact: Path,
+    write_labels: Callable[..., Path],
+    write_partner: Callable[..., Path],
+    natural_views: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from compress import recalibrate as stage
+
+    monkeypatch.setattr(stage, "collect_views", lambda *_: [[view, view[::-1]] for view in natural_views])
+    recipe, labels = tmp_path / "r.toml", write_labels()
+    recipe.write_text(RECIPE + "detail_share = 0.8\n", encoding="utf-8")
+    paired, again = tmp_path / "paired", tmp_path / "again"
+    stage.recalibrate(artifact, recipe, labels, paired, detail=write_partner())
+    model = read_model(paired / "m.tflite")
+    assert model.detail == model.flatbuffer + bytes(16)
+    assert model.contract.detail is not None and model.contract.detail.network is not None
+    assert (model.contract.detail.network.name, model.contract.detail.network.version) == ("p", "2.0.0")
+    assert read_model(paired / "m-float.tflite").detail == model.detail
+    stage.recalibrate(paired, recipe, labels, again)
+    assert (again / "m.tflite").read_bytes() == (paired / "m.tflite").read_bytes()
+    recipe.write_text(RECIPE, encoding="utf-8")
+    stage.recalibrate(paired, recipe, labels, tmp_path / "once")
+    assert read_model(tmp_path / "once" / "m.tflite").detail is None
+
+
+@pytest.mark.needs_tensorflow
+@pytest.mark.parametrize(
+    ("partner", "share", "message"),
+    [
+        ({}, 0.0, "asks for no second look that .*partner could take"),
+        ({"kinds": ("",)}, 0.8, "holds no p-float.tflite"),
+        ({"split_seed": 3}, 0.8, "partner was split by seed 3, .*artifact by 0"),
+        ({"style": "other"}, 0.8, "partner has another view or other labels"),
+    ],
+)
+def test_networks_that_cannot_take_the_second_look_are_refused(
+    tmp_path: Path,
+    artifact: Path,
+    write_labels: Callable[..., Path],
+    write_partner: Callable[..., Path],
+    partner: dict[str, Any],
+    share: float,
+    message: str,
+) -> None:
+    from compress.recalibrate import recalibrate
+
+    recipe = tmp_path / "r.toml"
+    recipe.write_text(RECIPE + f"detail_share = {share}\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=message):
+        recalibrate(artifact, recipe, write_labels(), tmp_path / "out", detail=write_partner(**partner))
     assert not (tmp_path / "out").exists()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_runtime.contract import unpack_model
 from edge_runtime.interpreter import Interpreter
+from edge_runtime.model_file import unpack_model
 from edge_runtime.models import DEFAULT_MODEL, find_model
 
 tf = pytest.importorskip("tensorflow")

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.contract import DetailSpec, ModelContract, PiecewiseLinear, ViewSpec, pack_model, unpack_model
+from edge_runtime.contract import DetailSpec, ModelContract, PiecewiseLinear, ViewSpec
 from edge_runtime.errors import ModelError
+from edge_runtime.model_file import pack_model, unpack_model
 
 FLATBUFFER = b"\x1c\0\0\0TFL3" + bytes(range(256)) * 8
 

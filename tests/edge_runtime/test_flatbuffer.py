@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_runtime.contract import unpack_model
 from edge_runtime.flatbuffer import add_outputs
 from edge_runtime.interpreter import Graph, Interpreter, TensorInterpreter, read_graph
+from edge_runtime.model_file import unpack_model
 from edge_runtime.models import find_model, list_models
 
 NAMES = [path.stem for path in list_models()]

@@ -25,9 +25,10 @@ from edge_runtime import (
     ScoreFailure,
     UsageError,
 )
-from edge_runtime.contract import ViewSpec, pack_model, unpack_model
+from edge_runtime.contract import ViewSpec
 from edge_runtime.decode import TRANSPOSITIONS, decode
 from edge_runtime.interpreter import Interpreter
+from edge_runtime.model_file import pack_model, unpack_model
 from edge_runtime.models import DEFAULT_MODEL, find_model, list_models
 from edge_runtime.quality import compute_attributes, compute_raw_quality
 from edge_runtime.result import ImageSize

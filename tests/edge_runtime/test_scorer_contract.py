@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ from PIL import Image
 from edge_runtime import (
     ModelError,
     PhotoScorer,
+    Score,
 )
-from edge_runtime.contract import DetailSpec, PiecewiseLinear, ViewSpec, pack_model, unpack_model
+from edge_runtime.contract import DetailSpec, NetworkInfo, PiecewiseLinear, ViewSpec
 from edge_runtime.interpreter import Interpreter
+from edge_runtime.model_file import pack_model, read_model, unpack_model
 from edge_runtime.models import DEFAULT_MODEL, find_model
-from edge_runtime.views import make_view
+from edge_runtime.views import make_detail_view, make_view
 
 
 @pytest.fixture
@@ -74,8 +77,9 @@ def test_what_is_no_number_is_no_score(
     photo: Image.Image, monkeypatch: pytest.MonkeyPatch, name: str, value: float
 ) -> None:
     with PhotoScorer.default() as other:
-        assert other._interpreter is not None
-        invoke = other._interpreter.invoke
+        assert other._interpreters is not None
+        whole, _ = other._interpreters
+        invoke = whole.invoke
 
         def spoil(view: Any) -> Any:
             outputs = invoke(view)
@@ -83,7 +87,7 @@ def test_what_is_no_number_is_no_score(
             outputs[name][0, -1] = value
             return outputs
 
-        monkeypatch.setattr(other._interpreter, "invoke", spoil)
+        monkeypatch.setattr(whole, "invoke", spoil)
         with pytest.raises(ModelError, match=f"output '{name}' is not a finite number"):
             other.score(photo)
 
@@ -129,6 +133,53 @@ def test_a_photo_is_looked_at_twice_and_its_quality_is_the_mean(
     assert score.attributes == attributes
     with PhotoScorer.from_file(repacked(detail=DetailSpec(0.8, *maps)), is_quick=True) as quick:
         assert quick.score(photo).quality != score.quality
+
+
+def test_a_second_look_may_have_a_network_of_its_own(tmp_path: Path, photo: Image.Image) -> None:
+    line, width = PiecewiseLinear((-1.0, 1.0), (0.0, 100.0)), PiecewiseLinear((0.0,), (7.0,))
+    first, second = (read_model(find_model(name)) for name in ("photogate-small", "photogate-large"))
+    network = NetworkInfo(second.contract.name, second.contract.version, second.contract.tflite_sha256)
+    found: dict[str, Score] = {}
+    for name, own in (("own", network), ("shared", None)):
+        contract = dataclasses.replace(
+            first.contract,
+            quality_calibration=line,
+            detail=DetailSpec(0.8, line, width, ("noise",), own),
+            deductions={},
+            attribute_stretch={},
+        )
+        path = tmp_path / f"{name}.tflite"
+        path.write_bytes(pack_model(first.flatbuffer, contract, second.flatbuffer if own else None))
+        with PhotoScorer.from_file(path) as scorer:
+            found[name] = scorer.score(photo)
+            small = scorer.score(photo.resize((330, 330)))  # one look, by the first network
+    with PhotoScorer.from_file(path, is_quick=True) as quick:
+        assert quick.score(photo.resize((330, 330))).quality == small.quality
+        whole = quick.score(photo)
+    middle = make_detail_view(photo, first.contract.view, 0.8)
+    assert middle is not None
+    looks = {name: Interpreter(each.flatbuffer).invoke(middle) for name, each in (("shared", first), ("own", second))}
+    for name, look in looks.items():
+        of_the_middle = 50 + 50 * float(look["quality"].item())
+        assert found[name].quality == pytest.approx((whole.quality + of_the_middle) / 2, abs=1e-4)
+        noise = 100 * float(look["attributes"][0, 1])
+        assert found[name].attributes.noise == pytest.approx((whole.attributes.noise + noise) / 2, abs=1e-4)
+        assert found[name].category == whole.category
+    assert found["own"].attributes != found["shared"].attributes, "the networks must differ to tell anything"
+    assert found["own"].model.sha256 != found["shared"].model.sha256 == first.contract.tflite_sha256
+
+
+def test_what_the_second_network_tells_is_checked_too(tmp_path: Path) -> None:
+    first, second = (read_model(find_model(name)) for name in ("photogate-small", "photogate-large"))
+    spoilt = second.flatbuffer.replace(b"category", b"cat_gory")
+    assert spoilt != second.flatbuffer and first.contract.detail is not None
+    network = NetworkInfo("spoilt", "1.0.0", hashlib.sha256(spoilt).hexdigest())
+    contract = dataclasses.replace(first.contract, detail=dataclasses.replace(first.contract.detail, network=network))
+    path = tmp_path / "other.tflite"
+    path.write_bytes(pack_model(first.flatbuffer, contract, spoilt))
+    with pytest.raises(ModelError, match=r"other\.tflite: the model's output 'category' has no values"):
+        PhotoScorer.from_file(path)
+    PhotoScorer.from_file(path, is_quick=True).close()  # one look does not ask for it
 
 
 def test_attributes_that_the_contract_names_are_the_mean_of_both_looks(

@@ -13,9 +13,9 @@ from PIL import Image
 pytest.importorskip("tensorflow")
 pytest.importorskip("keras")
 
-from edge_runtime.contract import unpack_model
 from edge_runtime.errors import UsageError
 from edge_runtime.interpreter import Interpreter
+from edge_runtime.model_file import unpack_model
 from edge_runtime.models import find_model
 from train.config import LabelsConfig, SamplesConfig, TeacherConfig
 from train.data.manifest import load_manifests

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.contract import TFLITE_IDENTIFIER
+from edge_runtime.model_file import TFLITE_IDENTIFIER
 
 __all__ = ["fill_folded", "let_through", "read_convolutions"]
 

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from edge_runtime.contract import unpack_model
 from edge_runtime.errors import UsageError
 from edge_runtime.interpreter import Interpreter
+from edge_runtime.model_file import unpack_model
 from edge_runtime.views import make_view
 from train.config import TeacherConfig
 from train.data.samples import Sample, collect_labels, load_sample

@@ -200,7 +200,7 @@ class CameraMonitor:
 
     def _name_model(self) -> str:
         contract = self._scorer.contract
-        return f"{contract.name} {contract.version} {contract.tflite_sha256}"
+        return f"{contract.name} {contract.version} {contract.sha256}"
 
     def _follow_signal(
         self, is_lost: bool, was_lost: bool, is_gap: bool, before_ms: int | None, now_ms: int

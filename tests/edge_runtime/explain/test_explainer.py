@@ -11,11 +11,11 @@ import pytest
 from PIL import Image, ImageFilter
 
 from edge_runtime import PhotoScorer
-from edge_runtime.contract import unpack_model
 from edge_runtime.errors import InputError, ModelError, PolicyError, UsageError
 from edge_runtime.explain import ATTRIBUTES, Explainer, Study, explain
 from edge_runtime.explain.maps import ModelMaps
 from edge_runtime.explain.trials import FAULTS
+from edge_runtime.model_file import unpack_model
 from edge_runtime.models import DEFAULT_MODEL, find_model
 
 PLACE = (96, 224, 208, 336)

@@ -17,7 +17,7 @@ from edge_runtime import PhotoScorer, errors, gate
 from edge_runtime.best import rank
 from edge_runtime.cli import gate as cli_gate
 from edge_runtime.cli import main as cli_main
-from edge_runtime.contract import ATTRIBUTE_NAMES, unpack_model
+from edge_runtime.contract import ATTRIBUTE_NAMES
 from edge_runtime.decode import decode_photo
 from edge_runtime.enhance import enhance
 from edge_runtime.explain import explain
@@ -29,6 +29,7 @@ from edge_runtime.gate.check_names import CHECKS
 from edge_runtime.gate.policy import AttributeLimit
 from edge_runtime.gate.reasons import REASON_CODES
 from edge_runtime.interpreter import Interpreter
+from edge_runtime.model_file import unpack_model
 from edge_runtime.models import find_model
 from edge_runtime.views import make_detail_view, make_view
 
