@@ -62,6 +62,7 @@ def _run_label(arguments: argparse.Namespace) -> None:
         arguments.data,
         arguments.out,
         view_size_px=arguments.view_size,
+        detail_share=arguments.detail_share,
         answers=arguments.answers,
         otherwise=arguments.otherwise,
         weights=arguments.weights,
@@ -202,6 +203,13 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_out(label)
     label.add_argument(
         "--view-size", type=_parse_side_px, default=320, metavar="PX", help="side of the student's view (320)"
+    )
+    label.add_argument(
+        "--detail-share",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="the views show the photo's middle, this share of its sides, for a network of second looks (0: the whole)",
     )
     _add_backbone_weights(label, "a backbone's weights, if they lie elsewhere now")
     label.add_argument(

@@ -21,7 +21,7 @@ from train.losses import build_losses
 from train.metrics import compute_srcc
 from train.models.narrowing import load_narrowed_weights
 from train.models.student import StudentSpec, build_student, load_backbone_weights
-from train.stages.labelled_views import LabelledViews, load_labels
+from train.stages.labelled_views import UNSEEN, LabelledViews, load_labels
 from train.stages.refit import refit_heads
 
 __all__ = ["STAGE", "compare_with_teacher", "distil", "load_student"]
@@ -84,7 +84,7 @@ def distil(
         (work / "refit").mkdir(exist_ok=True)
         log += refit_heads(student, labels, rows, partners, config, work / "refit")
     student.save_weights(str(out / _WEIGHTS_FILE))
-    rated = np.flatnonzero(~np.isnan(labels.targets["quality"][:, 0]))
+    rated = np.flatnonzero(~np.isnan(labels.targets["quality"][:, 0]) & (labels.sides != UNSEEN))
     predicted = student.predict(ViewBatches(labels.views, rated), verbose=0)["quality"].ravel()
     metrics = evaluate_quality([photos[labels.files[row]] for row in rated], labels.sides[rated].tolist(), predicted)
     fidelity = compare_with_teacher(labels, rated, predicted)

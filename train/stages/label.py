@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.contract import ViewSpec
+from edge_runtime.contract import ViewSpec, compute_decode_view
 from edge_runtime.errors import UsageError
-from edge_runtime.views import make_view
+from edge_runtime.views import make_detail_view, make_view
 from train.artifact import PROVENANCE, finish_artifact, open_artifact, read_provenance, write_json
 from train.config import TeacherConfig
 from train.corrections import doubt_of_unrated, hold_below_originals, hold_framing_up, lift_before_white
@@ -26,7 +26,7 @@ from train.models.teacher import STAGE as TEACHER_STAGE
 from train.models.teacher import Teacher, load_teacher
 from train.progress import track
 from train.stages.answers import Answers, load_answers
-from train.stages.labelled_views import CROPPED, STAGE
+from train.stages.labelled_views import CROPPED, STAGE, UNSEEN
 from train.stages.model_answers import judge_with_model
 from train.targets import collect_known, pack_targets
 
@@ -43,6 +43,7 @@ def label(
     out: Path,
     *,
     view_size_px: int,
+    detail_share: float = 0.0,
     answers: Path | None = None,
     otherwise: Path | None = None,
     weights: Sequence[str] = (),
@@ -58,6 +59,9 @@ def label(
         manifests: of the photographs.
         out: the artifact's folder. ``answers.npz`` in it can serve as ``answers`` another time.
         view_size_px: side of the student's views.
+        detail_share: of the photo's sides, where the views are to show its middle, as a second look does: for a network
+            that takes nothing but second looks. What is known and taught is of the whole photo. Photos with too few
+            pixels for such a view are no lessons.
         answers: see above.
         otherwise: an exported float model, which judges the views that ``answers`` lack. A model that goes on learning
             keeps its own opinion of them, and learns what is known of them: faults, category, style.
@@ -67,10 +71,12 @@ def label(
         force: replace an artifact that is there.
 
     Raises:
-        UsageError: the teacher's artifact, its answers or ``out`` cannot be used, no photo has one of the
-            ``clean_sources``, or there is no view to label.
+        UsageError: ``detail_share`` is not from 0 to 1, the teacher's artifact, its answers or ``out`` cannot be used,
+            no photo has one of the ``clean_sources``, or there is no view to label.
     """
     started = time.time()
+    if not 0 <= detail_share < 1:
+        raise UsageError(f"detail_share is {detail_share:g}: it must be 0 or more, and less than 1")
     source = teacher_folder or answers
     if source is None or (teacher_folder and answers):
         raise UsageError("labels come from a teacher or from its answers: pass one of the two")
@@ -82,6 +88,7 @@ def label(
         "teacher": str(source.resolve()),
         "manifests": [str(p) for p in manifests],
         "view": view_size_px,
+        "detail_share": detail_share,
         "clean_sources": list(clean_sources),
         "otherwise": None if otherwise is None else str(otherwise.resolve()),
     }
@@ -113,9 +120,9 @@ def label(
     outputs["attributes"] = np.where(np.isnan(known), taught, known)
     targets = pack_targets(collect_known(samples, known, config.labels), outputs)
     targets["hints"] = judged.hints
-    _write_views(samples, out / "views.npy", view_size_px)
+    is_seen = _write_views(samples, out / "views.npy", ViewSpec(view_size_px, view_size_px), detail_share)
     arrays: dict[str, Any] = {
-        "sides": np.array([sample.side for sample in samples]),
+        "sides": np.where(is_seen, [sample.side for sample in samples], UNSEEN),
         "files": np.array([sample.photo.file for sample in samples]),
         "groups": np.array([sample.photo.group for sample in samples]),
         "collections": np.array([sample.photo.collection for sample in samples]),
@@ -124,7 +131,8 @@ def label(
     }
     np.savez(out / "labels.npz", **arrays)
     write_json(
-        out / "metrics.json", {"views": len(samples), "degraded": sum(not sample.is_original for sample in samples)}
+        out / "metrics.json",
+        {"views": int(is_seen.sum()), "degraded": sum(not sample.is_original for sample in samples)},
     )
     category_labels, style_labels = collect_labels(config.labels)
     finish_artifact(
@@ -139,7 +147,7 @@ def label(
         teacher=asdict(config),
         manifests=[str(path.resolve()) for path in manifests],
     )
-    return len(samples)
+    return int(is_seen.sum())
 
 
 def _call_clean(config: TeacherConfig, sources: Sequence[str]) -> TeacherConfig:
@@ -205,18 +213,26 @@ def _find_features(teacher_folder: Path, work: Path, is_trainable: bool) -> Path
     return work / "features"
 
 
-def _write_views(samples: Sequence[Sample], path: Path, size_px: int) -> None:
-    """Writes the students' views as one array, in order, under a temporary name until it is whole."""
-    spec = ViewSpec(size_px, size_px)
+def _write_views(samples: Sequence[Sample], path: Path, spec: ViewSpec, detail_share: float) -> NDArray[np.bool_]:
+    """Writes the students' views as one array, in order, under a temporary name until it is whole.
+
+    Returns:
+        (n,) whether the photo has such a view; where it has not, the array is black.
+    """
+    least = compute_decode_view(spec, detail_share) if detail_share else spec
     temporary = path.with_name("views.part.npy")
-    shape = (len(samples), size_px, size_px, 3)
+    shape = (len(samples), spec.height_px, spec.width_px, 3)
     array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
 
-    def make(sample: Sample) -> NDArray[np.uint8]:
-        return make_view(load_sample(sample, size_px)[0], spec)
+    def make(sample: Sample) -> NDArray[np.uint8] | None:
+        picture = load_sample(sample, least.width_px)[0]
+        return make_detail_view(picture, spec, detail_share) if detail_share else make_view(picture, spec)
 
+    is_seen = np.zeros(len(samples), dtype=np.bool_)
     for row, view in enumerate(track(map_ahead(make, samples), "views", total=len(samples))):
-        array[row] = view
+        if view is not None:
+            array[row], is_seen[row] = view, True
     array.flush()
     del array
     temporary.replace(path)
+    return is_seen

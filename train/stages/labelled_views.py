@@ -15,9 +15,10 @@ from train.artifact import NPZ_ERRORS, read_provenance
 from train.data.manifest import Photo, load_manifests
 from train.loop import Validation
 
-__all__ = ["CROPPED", "STAGE", "LabelledViews", "load_labels"]
+__all__ = ["CROPPED", "STAGE", "UNSEEN", "LabelledViews", "load_labels"]
 
 STAGE = "labels"
+UNSEEN = "unseen"  # in ``LabelledViews.sides``: the photo has too few pixels for the view, which is black
 CROPPED = "cropped"  # in ``LabelledViews.degradations``: a part of the photo, otherwise as it is
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_runtime.contract import ATTRIBUTE_NAMES
+from edge_runtime.contract import ATTRIBUTE_NAMES, ViewSpec
 from edge_runtime.errors import UsageError
+from edge_runtime.views import make_detail_view
 
 pytest.importorskip("tensorflow")
 
@@ -20,8 +21,9 @@ from train.artifact import read_provenance
 from train.corrections import BELIEVED
 from train.stages import label as label_stage
 from train.stages.answers import load_answers
+from train.stages.distil import distil
 from train.stages.label import label
-from train.stages.labelled_views import load_labels
+from train.stages.labelled_views import UNSEEN, load_labels
 
 
 def test_kept_answers_make_the_same_labels_without_the_teacher(chain: Any, tmp_path: Path) -> None:
@@ -136,3 +138,35 @@ def test_the_feature_cache_is_found_beside_a_moved_teacher(chain: Any, tmp_path:
     assert label_stage._find_features(moved, tmp_path / "work", False) == moved / "features"
     assert label_stage._find_features(chain.teacher, tmp_path / "work", False) == chain.teacher / "features"
     assert label_stage._find_features(chain.teacher, tmp_path / "work", True) == tmp_path / "work" / "features"
+
+
+def test_views_of_the_middle_are_those_of_a_second_look(chain: Any, tmp_path: Path) -> None:
+    """Of photos with enough pixels; the others are no lessons, and the distilling goes by without them."""
+    shutil.copytree(chain.manifest.parent, tmp_path / "photos", ignore=shutil.ignore_patterns("out"))
+    manifest = tmp_path / "photos" / chain.manifest.name
+    small = {"3.png", "4.png", "5.png"}  # one of each side
+    for name in small:
+        with Image.open(manifest.parent / name) as picture:
+            picture.resize((40, 40)).save(manifest.parent / name)
+    out = tmp_path / "labels"
+    count = label(chain.teacher, [manifest], out, view_size_px=32, detail_share=0.8)
+    labels = load_labels(out)
+    is_unseen = np.isin(labels.files, list(small))
+    assert count == (~is_unseen).sum() < len(is_unseen)
+    np.testing.assert_array_equal(labels.sides == UNSEEN, is_unseen)
+    assert not labels.views[is_unseen].any()
+    for row in np.flatnonzero((labels.degradations == "") & ~is_unseen):
+        with Image.open(manifest.parent / labels.files[row]) as picture:
+            middle = make_detail_view(np.asarray(picture), ViewSpec(32, 32), 0.8)
+        assert middle is not None
+        np.testing.assert_array_equal(labels.views[row], middle)
+    metrics = distil(chain.student_config, out, tmp_path / "student")
+    assert set(metrics) == {"train", "validation", "test"}
+    whole = load_labels(chain.labels)
+    np.testing.assert_array_equal(labels.targets["category"][~is_unseen], whole.targets["category"][~is_unseen])
+
+
+def test_a_share_of_the_whole_or_more_is_refused(chain: Any, tmp_path: Path) -> None:
+    for share in (-0.1, 1.0):
+        with pytest.raises(UsageError, match="it must be 0 or more, and less than 1"):
+            label(chain.teacher, [chain.manifest], tmp_path / "labels", view_size_px=32, detail_share=share)
