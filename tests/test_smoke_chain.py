@@ -215,7 +215,7 @@ def test_the_parity_report_is_what_the_files_score(chain: Chain, points_of: dict
         described = parity["files"][kind]
         assert described["delegate_partitions"] == 1
         assert described["size_bytes"] == chain.find_model(kind).stat().st_size
-        assert described["sha256"] == unpack_model(chain.find_model(kind))[1].tflite_sha256
+        assert described["sha256"] == unpack_model(chain.find_model(kind))[1].sha256
 
 
 def count_kernels(path: Path, matches: Callable[[float], bool]) -> int:

@@ -56,7 +56,7 @@ def test_score_of_a_photo(scorer: PhotoScorer, photo: Image.Image, tmp_path: Pat
     assert 1 / len(contract.category_labels) - 1e-9 <= score.category.probability <= 1
     assert score.path == str(path)
     assert (score.image.width_px, score.image.height_px) == (640, 480)
-    assert score.model.sha256 == contract.tflite_sha256
+    assert score.model.sha256 == contract.sha256
     assert score.model.runtime == scorer.runtime_name
     timings = score.timings
     parts_ms = timings.decode_ms + timings.preprocess_ms + timings.inference_ms

@@ -40,7 +40,7 @@ def test_add_list_remove(run_command: Run, place: Path, photo: Path, scorer: Pho
     assert added.returncode == 0
     assert (record["id"], record["verdict"], record["quality"], record["path"]) == (1, "reject", 35.0, str(photo))
     assert record["model_score"]["quality"] == round(scorer.score(photo).quality, 1)
-    assert record["model_score"]["model"]["sha256"] == scorer.contract.tflite_sha256
+    assert record["model_score"]["model"]["sha256"] == scorer.contract.sha256
     listed = run_command("feedback", "list", "--store", place, "--format", "jsonl")
     assert json.loads(listed.stdout) == record
     (row,) = csv.DictReader(io.StringIO(run_command("feedback", "list", "--store", place, "--format", "csv").stdout))
@@ -127,7 +127,7 @@ def test_export(run_command: Run, place: Path, photo: Path, tmp_path: Path) -> N
 def test_recalibrate_writes_a_policy_that_the_gate_takes(
     run_command: Run, place: Path, photo: Path, tmp_path: Path, build_score: Callable[..., Score], scorer: PhotoScorer
 ) -> None:
-    sha256 = scorer.contract.tflite_sha256
+    sha256 = scorer.contract.sha256
     with FeedbackStore(place) as store:
         for number in range(60):
             data = photo.read_bytes() + number.to_bytes(2, "big")  # what follows the end of a JPEG is not its picture

@@ -236,7 +236,7 @@ def test_the_latest_verdict_counts_though_its_photo_is_gone(build_correction: Bu
 def test_scores_of_another_model_are_made_again(
     store: FeedbackStore, photo: Path, tmp_path: Path, examples_dir: Path, build_score: Callable, scorer: PhotoScorer
 ) -> None:
-    own = scorer.contract.tflite_sha256
+    own = scorer.contract.sha256
     gone = tmp_path / "gone.jpg"
     gone.write_bytes((examples_dir / "coffee-dark.jpg").read_bytes())
     store.add(photo, build_score(11.0), "accept")

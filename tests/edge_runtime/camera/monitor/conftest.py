@@ -23,7 +23,7 @@ class StubScorer:
     def __init__(self, quality: Any = 70.0) -> None:
         self.quality = quality
         self.contract: Any = SimpleNamespace(
-            view=ViewSpec(width_px=320, height_px=320), name="stub", version="1.0.0", tflite_sha256="ab" * 32
+            view=ViewSpec(width_px=320, height_px=320), name="stub", version="1.0.0", sha256="ab" * 32
         )
         self.calls = 0
 

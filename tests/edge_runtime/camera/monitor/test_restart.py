@@ -286,7 +286,7 @@ def test_without_a_folder_nothing_is_written(
 
 def make_other_model(stub: Any, quality: float) -> Any:
     other = type(stub)(quality)
-    other.contract.version, other.contract.tflite_sha256 = "2.0.0", "cd" * 32
+    other.contract.version, other.contract.sha256 = "2.0.0", "cd" * 32
     return other
 
 
