@@ -18,7 +18,7 @@ from compress.run import STAGE
 from edge_runtime.contract import ModelContract, NetworkInfo
 from edge_runtime.errors import UsageError
 from edge_runtime.model_file import ModelFile, pack_model, read_model
-from train.artifact import finish_artifact, open_artifact, read_provenance
+from train.artifact import PROVENANCE, finish_artifact, open_artifact, read_provenance
 from train.config_reader import load_config
 from train.stages.labelled_views import load_labels
 
@@ -73,6 +73,8 @@ def recalibrate(
     labelled = load_labels(labels)
     if (old.category_labels, old.style_labels) != (labelled.category_labels, labelled.style_labels):
         raise UsageError(f"{labels} tells other categories or styles apart than {sources['int8']}: pass its own labels")
+    if recipe.contract.detail_share:
+        labelled.check_whole()
     if labelled.split_seed != made["split_seed"]:
         raise UsageError(f"{labels} was split by seed {labelled.split_seed}, {artifact} by {made['split_seed']}")
     size_px = (old.view.height_px, old.view.width_px)
@@ -84,7 +86,8 @@ def recalibrate(
         raise UsageError(f"{labels} has no rated photo in the validation part to fit the maps on: pass other labels")
     inputs = [*sources.values(), labels / "labels.npz"]
     settings = {**wanted, "artifact": str(artifact.resolve()), "detail": detail and str(detail.resolve())}
-    open_artifact(out, settings, inputs, force=force, spared=[recipe_path, artifact / "metrics.json"])
+    spared = [recipe_path, artifact / "metrics.json", *([] if detail is None else [detail / PROVENANCE])]
+    open_artifact(out, settings, inputs, force=force, spared=spared)
     validation = labelled.build_validation()
     views = collect_views(labelled, validation, old.view, recipe.contract.detail_share)
     looks = take_looks(flatbuffer, views, closer["int8"][1])
@@ -97,6 +100,7 @@ def recalibrate(
     shutil.copyfile(recipe_path, out / "recipe.toml")
     shutil.copyfile(artifact / "metrics.json", out / "metrics.json")
     facts = {key: made[key] for key in ("name", "split_seed", "manifests", "labels", "student")}
+    facts["detail"] = settings["detail"]
     finish_artifact(out, STAGE, asdict(recipe), list(sources.values()), started, **facts)
     return out / sources["int8"].name
 

@@ -73,6 +73,7 @@ def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | No
             "student anew"
         )
     if recipe.contract.detail_share:
+        labelled.check_whole()
         labelled.load_photos()  # the second look needs them, an hour from here
     sides = _read_sides(student_folder)
     settings = {**asdict(recipe), "student": str(student_folder.resolve())}

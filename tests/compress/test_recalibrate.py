@@ -58,8 +58,8 @@ def artifact(tmp_path: Path, ptq_flatbuffer: bytes, small_spec: Any) -> Path:
 def write_labels(tmp_path: Path, small_spec: Any, natural_views: np.ndarray) -> Callable[..., Path]:
     """Writes an artifact of ``label`` whose photos all stand on one side."""
 
-    def write(side: str = "validation", step_px: int = 1) -> Path:
-        folder = tmp_path / f"labels-{side}-{step_px}"
+    def write(side: str = "validation", step_px: int = 1, detail_share: float = 0.0) -> Path:
+        folder = tmp_path / f"labels-{side}-{step_px}-{detail_share}"
         folder.mkdir()
         count = len(natural_views)
         np.save(folder / "views.npy", natural_views[:, ::step_px, ::step_px])
@@ -71,7 +71,7 @@ def write_labels(tmp_path: Path, small_spec: Any, natural_views: np.ndarray) -> 
         np.savez(folder / "labels.npz", **arrays)
         labels = {"category_labels": small_spec.category_labels, "style_labels": small_spec.style_labels}
         facts: dict[str, Any] = {**labels, "split_seed": 0, "manifests": []}
-        finish_artifact(folder, "labels", {}, [], time.time(), **facts)
+        finish_artifact(folder, "labels", {"detail_share": detail_share}, [], time.time(), **facts)
         return folder
 
     return write
@@ -169,6 +169,11 @@ def test_another_artifacts_networks_take_the_second_look_and_keep_it(
     assert read_model(paired / "m-float.tflite").detail == model.detail
     stage.recalibrate(paired, recipe, labels, again)
     assert (again / "m.tflite").read_bytes() == (paired / "m.tflite").read_bytes()
+    assert json.loads((paired / "provenance.json").read_text(encoding="utf-8"))["detail"] == str(tmp_path / "partner")
+    with pytest.raises(UsageError, match="the labels show the middle of photos"):
+        stage.recalibrate(artifact, recipe, write_labels(detail_share=0.8), tmp_path / "middle")
+    with pytest.raises(UsageError, match="--force would delete unread"):
+        stage.recalibrate(artifact, recipe, labels, tmp_path / "partner", detail=tmp_path / "partner", force=True)
     recipe.write_text(RECIPE, encoding="utf-8")
     stage.recalibrate(paired, recipe, labels, tmp_path / "once")
     assert read_model(tmp_path / "once" / "m.tflite").detail is None

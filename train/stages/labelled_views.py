@@ -34,6 +34,7 @@ class LabelledViews:
         category_labels, style_labels: of the two label heads.
         split_seed: of the split that ``sides`` tells.
         manifests: the photographs' manifests.
+        detail_share: of each side of the photos, that the views show: their middle; 0: the whole.
     """
 
     views: NDArray[np.uint8]
@@ -47,11 +48,24 @@ class LabelledViews:
     style_labels: tuple[str, ...]
     split_seed: int
     manifests: tuple[str, ...]
+    detail_share: float = 0.0
 
     def build_validation(self) -> Validation:
         """The rated photos of the validation part."""
         rows = self.select_rated("validation")
         return Validation(self.views[rows], self.targets["quality"][rows, 0], self.collections[rows])
+
+    def check_whole(self) -> None:
+        """Makes sure that the views show whole photos, which a second look could be added to.
+
+        Raises:
+            UsageError: they show the middle.
+        """
+        if self.detail_share:
+            raise UsageError(
+                "the labels show the middle of photos, for a network of second looks alone: set detail_share = 0 in "
+                "the recipe's [contract], or pass labels of whole photos"
+            )
 
     def load_photos(self) -> dict[str, Photo]:
         """The photographs by their ``file``, from their manifests as they are now.
@@ -128,4 +142,5 @@ def load_labels(folder: Path) -> LabelledViews:
         tuple(provenance["style_labels"]),
         int(provenance["split_seed"]),
         tuple(provenance["manifests"]),
+        float(provenance["config"].get("detail_share", 0.0)),
     )

@@ -155,6 +155,9 @@ def test_views_of_the_middle_are_those_of_a_second_look(chain: Any, tmp_path: Pa
     assert count == (~is_unseen).sum() < len(is_unseen)
     np.testing.assert_array_equal(labels.sides == UNSEEN, is_unseen)
     assert not labels.views[is_unseen].any()
+    assert labels.detail_share == 0.8
+    with pytest.raises(UsageError, match="the labels show the middle of photos"):
+        labels.check_whole()
     for row in np.flatnonzero((labels.degradations == "") & ~is_unseen):
         with Image.open(manifest.parent / labels.files[row]) as picture:
             middle = make_detail_view(np.asarray(picture), ViewSpec(32, 32), 0.8)
@@ -163,6 +166,7 @@ def test_views_of_the_middle_are_those_of_a_second_look(chain: Any, tmp_path: Pa
     metrics = distil(chain.student_config, out, tmp_path / "student")
     assert set(metrics) == {"train", "validation", "test"}
     whole = load_labels(chain.labels)
+    whole.check_whole()
     np.testing.assert_array_equal(labels.targets["category"][~is_unseen], whole.targets["category"][~is_unseen])
 
 
