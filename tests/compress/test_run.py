@@ -74,6 +74,8 @@ def test_photos_of_the_second_look_are_missed_before_the_work(
     student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Labels:
+        def check_whole(self) -> None: ...
+
         def load_photos(self) -> None:
             raise UsageError("photos are gone")
 
