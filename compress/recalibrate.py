@@ -107,10 +107,7 @@ def recalibrate(
 
 def _read_own(packed: Mapping[str, ModelFile]) -> dict[str, Network]:
     """The networks that take the second look in ``packed``."""
-    return {
-        kind: (None if each.contract.detail is None else each.contract.detail.network, each.detail)
-        for kind, each in packed.items()
-    }
+    return {kind: (each.contract.detail_network, each.detail) for kind, each in packed.items()}
 
 
 def _read_others(packed: Mapping[str, ModelFile], split_seed: int, artifact: Path, detail: Path) -> dict[str, Network]:

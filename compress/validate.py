@@ -15,7 +15,7 @@ from edge_runtime import PhotoScorer, Score
 from edge_runtime.decode import decode_photo
 from edge_runtime.errors import UsageError
 from edge_runtime.gate import evaluate, load_policy
-from edge_runtime.interpreter import Interpreter
+from edge_runtime.interpreter import Interpreter, count_worst_partitions
 from edge_runtime.model_file import read_model
 from train.artifact import read_provenance, write_json
 from train.data.degradations import KINDS, Degradation, apply
@@ -126,7 +126,7 @@ def _describe_file(path: Path) -> dict[str, Any]:
         "size_bytes": path.stat().st_size,
         "gzip_bytes": sum(len(gzip.compress(flatbuffer, mtime=0)) for flatbuffer in model.networks),
         "precision": model.contract.precision,
-        "delegate_partitions": max(interpreter.count_delegate_partitions() for interpreter in interpreters),
+        "delegate_partitions": count_worst_partitions(interpreters),
         "operations": {name: count for name, count in operations.items() if name != "DELEGATE"},
         "sha256": model.contract.sha256,
     }

@@ -145,10 +145,15 @@ class ModelContract:
     @property
     def sha256(self) -> str:
         """Tells models apart: the network's digest, or one of both where the second look has its own network."""
-        network = None if self.detail is None else self.detail.network
+        network = self.detail_network
         if network is None:
             return self.tflite_sha256
         return hashlib.sha256(f"{self.tflite_sha256} {network.tflite_sha256}".encode()).hexdigest()
+
+    @property
+    def detail_network(self) -> NetworkInfo | None:
+        """The second look's own network; None where the first one takes it, or there is no second look."""
+        return None if self.detail is None else self.detail.network
 
     @property
     def decode_view(self) -> ViewSpec:

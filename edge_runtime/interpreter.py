@@ -23,7 +23,15 @@ from edge_runtime.errors import ModelError, RuntimeUnavailableError, UsageError
 from edge_runtime.flatbuffer import add_outputs
 from edge_runtime.interrupts import import_native
 
-__all__ = ["Graph", "Interpreter", "TensorInterpreter", "quiet_native_log", "read_graph", "select_runtime"]
+__all__ = [
+    "Graph",
+    "Interpreter",
+    "TensorInterpreter",
+    "count_worst_partitions",
+    "quiet_native_log",
+    "read_graph",
+    "select_runtime",
+]
 
 RUNTIMES = (("ai-edge-litert", "ai_edge_litert.interpreter"), ("tflite-runtime", "tflite_runtime.interpreter"))
 SIGNATURE = "serving_default"
@@ -182,6 +190,13 @@ def read_graph(flatbuffer: bytes) -> Graph:
         raise ModelError(
             f"{runtime_name} does not tell the model's operations: {error}; upgrade the interpreter"
         ) from error
+
+
+def count_worst_partitions(interpreters: Sequence[Interpreter]) -> int:
+    """:meth:`Interpreter.count_delegate_partitions` of that of a model's networks which the delegate takes worst: in no
+    piece, or else in the most."""
+    counts = [interpreter.count_delegate_partitions() for interpreter in interpreters]
+    return max(counts) if min(counts) > 0 else min(counts)
 
 
 class TensorInterpreter:

@@ -65,7 +65,7 @@ def pack_model(flatbuffer: bytes, contract: ModelContract, detail: bytes | None 
     Raises:
         ModelError: ``detail`` is not what the contract names.
     """
-    network = None if contract.detail is None else contract.detail.network
+    network = contract.detail_network
     if (None if network is None else network.tflite_sha256) != (None if detail is None else _digest(detail)):
         raise ModelError(f"{contract.name}: the network of the second look is not the one that the contract names")
     text = replace(contract, tflite_sha256=_digest(flatbuffer)).to_json()
@@ -103,7 +103,7 @@ def read_model(path: str | Path) -> ModelFile:
         ) from error
     flatbuffer = content[:start]
     contract = ModelContract.from_json(text)
-    network = None if contract.detail is None else contract.detail.network
+    network = contract.detail_network
     wanted = (contract.tflite_sha256, None if network is None else network.tflite_sha256)
     if (_digest(flatbuffer), None if network is None or detail is None else _digest(detail)) != wanted:
         raise ModelError(f"{path}: the model is damaged (its SHA-256 differs from its contract's); copy it again")

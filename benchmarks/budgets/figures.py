@@ -32,7 +32,7 @@ from edge_runtime.decode import decode_photo
 from edge_runtime.errors import UsageError
 from edge_runtime.formats import PHOTO_SUFFIXES
 from edge_runtime.gate.policy import evaluate, load_policy
-from edge_runtime.interpreter import Interpreter
+from edge_runtime.interpreter import Interpreter, count_worst_partitions
 from edge_runtime.model_file import read_model, unpack_model
 
 __all__ = ["FIGURES", "Subject", "find_subject"]
@@ -124,10 +124,11 @@ def _measure_file_bytes(subject: Subject) -> Reading:
 def _measure_multiply_accumulates(subject: Subject) -> Reading:
     model = read_model(subject.int8)
     looks = _count_looks(model.contract)
-    counts = [count_multiply_accumulates((*model.networks, model.flatbuffer)[look]) for look in range(looks)]
+    counts = [count_multiply_accumulates(flatbuffer) for flatbuffer in model.networks]
     if None in counts:
         return Reading(None, note="this interpreter does not tell; install ai-edge-litert")
-    return Reading(float(sum(count or 0 for count in counts)), note=f"of a photo's {looks} look(s)")
+    looks_each = looks // len(counts)
+    return Reading(float(looks_each * sum(count or 0 for count in counts)), note=f"of a photo's {looks} look(s)")
 
 
 def _measure_operations(subject: Subject) -> Reading:
@@ -143,11 +144,10 @@ def _count_looks(contract: ModelContract) -> int:
 
 def _measure_delegate_partitions(subject: Subject) -> Reading:
     interpreters = [Interpreter(flatbuffer) for flatbuffer in read_model(subject.int8).networks]
-    counts = [interpreter.count_delegate_partitions() for interpreter in interpreters]
-    name = interpreters[0].runtime_name
-    if min(counts) < 0:
+    partitions, name = count_worst_partitions(interpreters), interpreters[0].runtime_name
+    if partitions < 0:
         return Reading(None, note=f"{name} does not tell; install ai-edge-litert")
-    return Reading(float(max(counts)), note=name)
+    return Reading(float(partitions), note=name)
 
 
 def _measure_golden_photos(subject: Subject) -> Reading:

@@ -40,7 +40,7 @@ from benchmarks.latency import (
 from benchmarks.memory import Footprint, measure_footprint
 from benchmarks.native_model import read_networks
 from edge_runtime.errors import ModelError, UsageError
-from edge_runtime.interpreter import Interpreter, quiet_native_log
+from edge_runtime.interpreter import Interpreter, count_worst_partitions, quiet_native_log
 from edge_runtime.models import DEFAULT_MODEL, find_model
 from edge_runtime.output_file import check_output
 
@@ -233,10 +233,10 @@ def _build_model_record(
 
 def _count_partitions(path: Path) -> int | None:
     try:
-        counts = [Interpreter(flatbuffer).count_delegate_partitions() for flatbuffer in read_networks(path)]
+        count = count_worst_partitions([Interpreter(flatbuffer) for flatbuffer in read_networks(path)])
     except ModelError:  # not photogate's, which has been run all the same
         return None
-    return max(counts) if min(counts) >= 0 else None
+    return count if count >= 0 else None
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.memory import measure_footprint
 from benchmarks.native_model import read_networks
 from edge_runtime.errors import ModelError, PhotogateError
-from edge_runtime.interpreter import Interpreter, select_runtime
+from edge_runtime.interpreter import Interpreter, count_worst_partitions, select_runtime
 
 __all__ = ["describe_model_file"]
 
@@ -46,8 +46,8 @@ def describe_model_file(path: Path, processes: int = 3) -> dict[str, Any]:
         for interpreter in interpreters:
             counts.update(interpreter.count_operations())
         operations = {name: count for name, count in counts.items() if name != "DELEGATE"} or None
-        found = [interpreter.count_delegate_partitions() for interpreter in interpreters]
-        partitions = max(found) if min(found) >= 0 else None
+        found = count_worst_partitions(interpreters)
+        partitions = found if found >= 0 else None
     return {
         "size_bytes": len(content),
         "deflate_bytes": len(zlib.compress(content, 9)),

@@ -16,7 +16,7 @@ import numpy as np
 from edge_runtime._version import __version__
 from edge_runtime.errors import PhotogateError
 from edge_runtime.formats import has_heif_plugin
-from edge_runtime.interpreter import Interpreter, quiet_native_log, select_runtime
+from edge_runtime.interpreter import Interpreter, count_worst_partitions, quiet_native_log, select_runtime
 from edge_runtime.model_file import read_model, unpack_model
 from edge_runtime.models import DEFAULT_MODEL, find_model
 from edge_runtime.scorer import PhotoScorer
@@ -144,9 +144,7 @@ def _check_model() -> Finding:
 
 
 def _check_delegate() -> Finding:
-    networks = read_model(find_model(DEFAULT_MODEL)).networks
-    counts = [Interpreter(flatbuffer).count_delegate_partitions() for flatbuffer in networks]
-    partitions = max(counts) if min(counts) > 0 else min(counts)
+    partitions = count_worst_partitions([Interpreter(each) for each in read_model(find_model(DEFAULT_MODEL)).networks])
     if partitions < 0:
         return Finding("note", "xnnpack", "this interpreter does not tell whether XNNPACK is used")
     if partitions == 0:

@@ -132,7 +132,10 @@ def label(
     np.savez(out / "labels.npz", **arrays)
     write_json(
         out / "metrics.json",
-        {"views": int(is_seen.sum()), "degraded": sum(not sample.is_original for sample in samples)},
+        {
+            "views": int(is_seen.sum()),
+            "degraded": sum(not samples[row].is_original for row in np.flatnonzero(is_seen)),
+        },
     )
     category_labels, style_labels = collect_labels(config.labels)
     finish_artifact(
