@@ -10,9 +10,7 @@ what can grow does so by the frame and not by the pixel. Two runs:
 - Real time: frames come at a camera's rate, for as long as wanted, and every one is changed and scored. Latencies are
   from ``submit`` to the callback.
 
-Resident memory is the kernel's exact count, ``Rss`` of /proc/self/smaps_rollup (Linux 4.14 and later); the quicker
-counters of /proc/self/statm and status lag behind by up to 64 pages a thread (proc(5)), a quarter of the megabyte in
-question. All figures are stored in arrays that are allocated and touched before the first reading.
+All figures are stored in arrays that are allocated and touched before the first reading.
 """
 
 from __future__ import annotations
@@ -27,7 +25,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.environment import collect_environment, read_load_average, read_timestamp
-from benchmarks.memory import rss_bytes
+from benchmarks.growth import compute_growth, compute_slope, count_threads, read_resident_bytes, wait_for_threads
+from benchmarks.synthetic_frames import build_pictures, build_small_frames
 from edge_runtime.camera import (
     ChangeDetector,
     Frame,
@@ -35,7 +34,6 @@ from edge_runtime.camera import (
     FrameScorer,
     LiveOptions,
     LiveScorer,
-    PixelFormat,
     score_video,
 )
 from edge_runtime.errors import UsageError
@@ -43,16 +41,11 @@ from edge_runtime.interpreter import quiet_native_log
 from edge_runtime.models import DEFAULT_MODEL, find_model
 from edge_runtime.scorer import PhotoScorer
 
-__all__ = ["SoakOptions", "build_small_frames", "compute_growth", "format_soak", "read_resident_bytes", "run_soak"]
+__all__ = ["SoakOptions", "format_soak", "run_soak"]
 
-SMAPS = Path("/proc/self/smaps_rollup")
-TASKS = Path("/proc/self/task")
-SMALL_SIZES = ((64, 48), (96, 64), (320, 240))
-SMALL_FORMATS: tuple[PixelFormat, ...] = ("rgb", "nv12", "gray", "bgr")
 TURNS = 200  # of LiveScorer and of score_video, and readings of memory
 WARM_UP_SHARE = 0.1
 WARM_UP_FRAMES = 2_000  # at least: the interpreter's and numpy's caches fill in the first hundreds
-ENDS_SHARE = 0.1  # of the readings after the warm-up, at either end
 PATIENCE_S = 60.0
 
 
@@ -121,7 +114,7 @@ def run_endurance(scorer: FrameScorer, frames: int, turns: int = TURNS) -> dict[
         stream = _stream(pool, int(ends[turn]), int(ends[turn + 1]))
         _run_live(scorer, stream, counts) if turn % 2 else _run_video(scorer, stream, counts)
         memory[turn] = read_resident_bytes()
-        threads[turn] = _count_threads_left(before)
+        threads[turn] = wait_for_threads(before)
     wall_s, cpu_s = time.perf_counter() - started, time.process_time() - started_cpu
     warm = memory[int(np.searchsorted(ends[1:], min(warm_up, frames // 2))) :]
     return {
@@ -137,7 +130,7 @@ def run_endurance(scorer: FrameScorer, frames: int, turns: int = TURNS) -> dict[
             "most": _to_mb(memory.max()),
         },
         "growth_bytes": compute_growth(warm),
-        "growth_bytes_a_frame": round(_compute_slope(warm) * turns / frames, 4),
+        "growth_bytes_a_frame": round(compute_slope(warm) * turns / frames, 4),
         "threads": {"before": before, "after": int(threads[-1]), "most_between_turns": int(threads.max())},
     }
 
@@ -145,7 +138,7 @@ def run_endurance(scorer: FrameScorer, frames: int, turns: int = TURNS) -> dict[
 def run_realtime(scorer: FrameScorer, options: SoakOptions) -> dict[str, Any]:
     """Submits frames at ``options.fps`` for ``options.seconds``; every one is changed."""
     count = max(1, round(options.seconds * options.fps))
-    pool = _build_pictures(options.size)
+    pool = build_pictures(options.size)
     latencies = np.full(count, np.nan)
     reached = [0]
 
@@ -182,57 +175,8 @@ def run_realtime(scorer: FrameScorer, options: SoakOptions) -> dict[str, Any]:
         "producer_late_ms": round(late_ms, 1),
         "cpu_share": round(cpu_s / wall_s, 4),
         "growth_bytes": growth,
-        "threads": {"before": before, "after": _count_threads_left(before)},
+        "threads": {"before": before, "after": wait_for_threads(before)},
     }
-
-
-def build_small_frames() -> list[Frame]:
-    """Pairs of frames that differ by sensor noise only; neighbouring pairs differ in picture, size or format."""
-    frames = []
-    for size in SMALL_SIZES:
-        for pixel_format in SMALL_FORMATS:
-            pictures = _build_pictures(size)
-            for picture in pictures[:2]:
-                for seed in range(2):
-                    noise = np.random.default_rng(seed).normal(0, 2, picture.shape)
-                    noisy = (picture + noise).clip(0, 255).astype(np.uint8)
-                    frames.append(Frame(_convert(noisy, pixel_format), 0, pixel_format))
-    return frames
-
-
-def compute_growth(readings: np.ndarray) -> int:
-    """Median of the last tenth of the readings less that of the first tenth, in their unit."""
-    count = max(1, round(ENDS_SHARE * len(readings)))
-    return int(np.median(readings[-count:]) - np.median(readings[:count]))
-
-
-def read_resident_bytes() -> int:
-    """Resident memory of this process, exact on Linux.
-
-    Raises:
-        UsageError: the system does not tell.
-    """
-    try:
-        text = SMAPS.read_text(encoding="ascii")
-    except OSError:
-        found = rss_bytes()
-        if found is None:
-            raise UsageError("this system does not tell a process its resident memory; run it on Linux") from None
-        return found
-    return 1024 * int(next(line for line in text.splitlines() if line.startswith("Rss:")).split()[1])
-
-
-def count_threads() -> int:
-    """Threads of this process, those of native libraries included where the system tells them."""
-    return sum(1 for _ in TASKS.iterdir()) if TASKS.exists() else threading.active_count()
-
-
-def _count_threads_left(before: int) -> int:
-    """Threads, once those that have ended are gone: the system's list of them lags behind by a moment."""
-    deadline = time.monotonic() + 1
-    while (count := count_threads()) > before and time.monotonic() < deadline:
-        time.sleep(0.001)
-    return count
 
 
 def format_soak(results: dict[str, Any]) -> str:
@@ -298,38 +242,6 @@ def _run_live(scorer: FrameScorer, stream: Iterator[Frame], counts: dict[str, in
 
 def _count(result: FrameResult, counts: dict[str, int]) -> None:
     counts["failed" if result.error is not None else "unchanged" if result.is_unchanged else "scored"] += 1
-
-
-def _build_pictures(size: tuple[int, int], count: int = 8) -> list[np.ndarray]:
-    """Smooth RGB pictures, each of its own colours and waves."""
-    width, height = size
-    down, across = np.mgrid[0:height, 0:width].astype(np.float32)
-    pictures = []
-    for number in range(count):
-        channels = [
-            128 + 90 * np.sin(down / height * (3 + number) + channel) * np.cos(across / width * (5 - number) + number)
-            for channel in range(3)
-        ]
-        pictures.append(np.stack(channels, axis=-1).clip(0, 255).astype(np.uint8))
-    return pictures
-
-
-def _convert(picture: np.ndarray, pixel_format: PixelFormat) -> np.ndarray:
-    """The picture's pixels as another format has them; colours need not be right."""
-    if pixel_format == "rgb":
-        return picture
-    if pixel_format == "bgr":
-        return np.ascontiguousarray(picture[..., ::-1])
-    luma = np.ascontiguousarray(picture[..., 1])
-    if pixel_format == "gray":
-        return luma
-    chroma = picture[::2, ::2, ::2].reshape(len(picture) // 2, -1)
-    return np.concatenate([luma, chroma])
-
-
-def _compute_slope(readings: np.ndarray) -> float:
-    """Of the straight line through the readings, by least squares; per reading."""
-    return float(np.polyfit(np.arange(len(readings)), readings, 1)[0]) if len(readings) > 1 else 0.0
 
 
 def _to_mb(size_bytes: Any) -> float:

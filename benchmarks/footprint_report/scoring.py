@@ -114,11 +114,10 @@ class _MemoryLog:
                 self._readings.append(reading)
 
     def summarize(self) -> dict[str, Any]:
+        from benchmarks.growth import compute_growth
         from benchmarks.memory import peak_rss_bytes
 
         peak_bytes = peak_rss_bytes()
-        from benchmarks.soak import compute_growth  # only now: it brings the camera's modules, which take memory
-
         warm = np.array(self._readings)[int(WARM_UP_SHARE * len(self._readings)) :]
         growth_bytes = compute_growth(warm) if len(warm) >= MIN_READINGS else None
         return {"peak_bytes": peak_bytes, "growth_bytes": growth_bytes, "readings": len(self._readings)}

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.soak import build_small_frames, compute_growth, count_threads
+from benchmarks.growth import compute_growth, count_threads
+from benchmarks.synthetic_frames import build_small_frames
 from edge_runtime.camera import ChangeDetector
 
 MEGABYTE = 1_000_000
@@ -106,7 +107,7 @@ def test_thread_that_is_left_is_counted() -> None:
 def test_resident_memory_is_that_of_the_process(checkout: Path) -> None:
     # In a process of its own: this one holds memory of other tests, which a block may use again.
     code = (
-        "import numpy as np; from benchmarks.soak import read_resident_bytes as read; before = read(); "
+        "import numpy as np; from benchmarks.growth import read_resident_bytes as read; before = read(); "
         f"block = np.ones({20 * MEGABYTE}, np.uint8); print(read() - before)"
     )
     grown = int(subprocess.check_output([sys.executable, "-c", code], cwd=checkout, text=True, timeout=120))

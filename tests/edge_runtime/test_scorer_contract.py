@@ -26,12 +26,13 @@ from edge_runtime.views import make_detail_view, make_view
 
 @pytest.fixture
 def repacked(tmp_path: Path) -> Callable[..., Path]:
-    """The shipped flatbuffer under a contract with some fields changed."""
+    """The shipped networks under a contract with some fields changed; a second look without one of its own has none."""
 
     def repack(**changes: object) -> Path:
-        flatbuffer, contract = unpack_model(find_model(DEFAULT_MODEL))
+        model = read_model(find_model(DEFAULT_MODEL))
+        contract = dataclasses.replace(model.contract, **changes)  # type: ignore[arg-type]
         path = tmp_path / "other.tflite"
-        path.write_bytes(pack_model(flatbuffer, dataclasses.replace(contract, **changes)))  # type: ignore[arg-type]
+        path.write_bytes(pack_model(model.flatbuffer, contract, model.detail if contract.detail_network else None))
         return path
 
     return repack

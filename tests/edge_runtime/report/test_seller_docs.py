@@ -29,7 +29,7 @@ from edge_runtime.gate.check_names import CHECKS
 from edge_runtime.gate.policy import AttributeLimit
 from edge_runtime.gate.reasons import REASON_CODES
 from edge_runtime.interpreter import Interpreter
-from edge_runtime.model_file import unpack_model
+from edge_runtime.model_file import read_model, unpack_model
 from edge_runtime.models import find_model
 from edge_runtime.views import make_detail_view, make_view
 
@@ -165,16 +165,16 @@ def test_the_models_are_what_the_page_says(page: str, name: str) -> None:
 @pytest.mark.parametrize("name", ["photogate-large", "photogate-small"])
 @pytest.mark.parametrize(("photo", "looks"), [("coffee-noisy.jpg", 1), ("mug-off-frame.jpg", 2)])
 def test_the_steps_of_the_page_lead_to_the_score(name: str, photo: str, looks: int, examples_dir: Path) -> None:
-    flatbuffer, contract = unpack_model(find_model(name))
-    detail = contract.detail
+    model = read_model(find_model(name))
+    contract, detail = model.contract, model.contract.detail
     assert detail is not None and set(detail.attributes) == {"sharpness", "noise"}
     decoded = decode_photo(examples_dir / photo, contract.decode_view)
     views = [make_view(decoded.image, contract.view, decoded.box)]
     middle = make_detail_view(decoded.image, contract.view, detail.share, decoded.box)
     views += [middle] if middle is not None else []
     assert len(views) == looks
-    interpreter = Interpreter(flatbuffer)
-    outputs = [interpreter.invoke(view) for view in views]
+    networks = (model.flatbuffer, model.detail or model.flatbuffer)
+    outputs = [Interpreter(network).invoke(view) for network, view in zip(networks, views, strict=False)]
     quality = sum(output["quality"].item() for output in outputs) / looks
     points = {}
     for index, attribute in enumerate(ATTRIBUTE_NAMES):
