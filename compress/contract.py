@@ -43,7 +43,8 @@ def build_contract(
     calibration, half_width = _fit_maps([each[:1] for each in looks], mos, config)
     detail = None
     if config.detail_share:
-        detail = DetailSpec(config.detail_share, *_fit_maps(looks, mos, config), config.detail_attributes, network)
+        maps = _fit_maps(looks, mos, config)
+        detail = DetailSpec(config.detail_share, *maps, config.detail_attributes, network, config.detail_weight)
     return ModelContract(
         name=name,
         version=config.version,

@@ -67,5 +67,5 @@ def take_looks(flatbuffer: bytes, views: Sequence[Sequence[NDArray[np.uint8]]], 
 
 def compute_qualities(looks: Looks, config: ContractConfig) -> NDArray[np.float64]:
     """Raw quality (photos,), all looks and deductions included: what the maps to points are fitted to."""
-    names, deductions = config.detail_attributes, config.deductions
-    return np.array([compute_raw_quality(each, compute_attributes(each, names), deductions) for each in looks])
+    names, deductions, weight = config.detail_attributes, config.deductions, config.detail_weight
+    return np.array([compute_raw_quality(each, compute_attributes(each, names), deductions, weight) for each in looks])

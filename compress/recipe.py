@@ -74,22 +74,29 @@ class QuantizeConfig:
 @dataclass(frozen=True)
 class ContractConfig:
     """What the model file says of itself; bands in points, ``unknown_below`` a probability, ``detail_share`` the share
-    of a photo's sides that a second view shows (0: none), ``detail_attributes`` the names of those that are the
-    mean of both views, ``deductions`` what the worst fault of an attribute takes off the raw quality, which ends at 1,
-    and ``attribute_stretch`` how far the upper half of an attribute's scale is stretched (see
-    :mod:`edge_runtime.quality`)."""
+    of a photo's sides that a second view shows (0: none), ``detail_weight`` its weight in the quality,
+    ``detail_attributes`` the names of those that are the mean of both views, ``deductions`` what the worst fault of an
+    attribute takes off the raw quality, which ends at 1, and ``attribute_stretch`` how far the upper half of an
+    attribute's scale is stretched (see :mod:`edge_runtime.quality`)."""
 
     version: str = "0.1.0"
     interval_coverage: float = 0.9
     band_limits: tuple[float, float] = (45.0, 65.0)
     unknown_below: float = 0.45
     detail_share: float = 0.0
+    detail_weight: float = 0.5
     detail_attributes: tuple[str, ...] = ()
     deductions: dict[str, float] = field(default_factory=dict)
     attribute_stretch: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_ranges(self, interval_coverage=(0.01, 0.99), unknown_below=(0, 1), detail_share=(0, 0.95))
+        check_ranges(
+            self,
+            interval_coverage=(0.01, 0.99),
+            unknown_below=(0, 1),
+            detail_share=(0, 0.95),
+            detail_weight=(0.01, 0.99),
+        )
         checks: dict[str, Callable[[Any], None]] = {
             "detail_attributes": check_attribute_names,
             "deductions": check_deductions,
@@ -102,6 +109,8 @@ class ContractConfig:
                 raise UsageError(f"{key}: {error}") from error
         if self.detail_attributes and not self.detail_share:
             raise UsageError("detail_attributes needs a second view: set detail_share, too")
+        if self.detail_weight != ContractConfig.detail_weight and not self.detail_share:
+            raise UsageError("detail_weight needs a second view: set detail_share, too")
         low, high = self.band_limits
         if not 0 <= low <= high <= 100:
             raise UsageError(

@@ -27,8 +27,8 @@ __all__ = [
 ]
 
 # ``detail`` came with 2, ``deductions`` with 3, ``detail.attributes`` and ``attribute_stretch`` with 4,
-# ``detail.network`` with 5.
-SCHEMA_VERSION = 5
+# ``detail.network`` with 5, ``detail.weight`` with 6.
+SCHEMA_VERSION = 6
 
 # The part that a second look shows has so many times the columns and rows of its view, or the look is left out: pixels
 # that are not averaged look unsharp. At 320 for 320 validation photos scored 11 points less, at 352 they did not.
@@ -82,7 +82,7 @@ class NetworkInfo:
 @dataclass(frozen=True)
 class DetailSpec:
     """A second look at photos, at their middle: of a photo that holds more pixels than the view it shows what the view
-    of the whole has lost. Quality is then the mean of both looks, with maps of its own.
+    of the whole has lost. Quality is then the weighted mean of both looks, with maps of its own.
 
     Attributes:
         share: of each side that the second view shows, 0-1.
@@ -90,6 +90,8 @@ class DetailSpec:
         attributes: names of those that are the mean of both looks, too; the others are those of the whole.
         network: of the second look, where it has one of its own, with the same outputs; None: that of the first. Two
             networks that were trained apart err apart, so that their mean errs less.
+        weight: of the second look in the mean of the qualities, 0-1; the first look has the rest. The attributes' mean
+            is a plain one.
     """
 
     share: float
@@ -97,9 +99,12 @@ class DetailSpec:
     interval_half_width: PiecewiseLinear
     attributes: tuple[str, ...] = ()
     network: NetworkInfo | None = None
+    weight: float = 0.5
 
     def __post_init__(self) -> None:
         check_attribute_names(self.attributes)
+        if not 0 < self.weight < 1:
+            raise ValueError(f"a second look's weight is {self.weight:g}: it must lie between 0 and 1")
         if not 0 < self.share < 1:
             raise ValueError(f"a second look shows a share of {self.share:g} of the sides: it must lie between 0 and 1")
 
@@ -247,7 +252,11 @@ def _read_detail(data: Mapping[str, Any]) -> DetailSpec:
         raise TypeError(f"a second look's attributes are {names!r}: they must be a list of names")
     network = data.get("network")
     return DetailSpec(
-        float(data["share"]), **_read_maps(data), attributes=tuple(names), network=network and NetworkInfo(**network)
+        float(data["share"]),
+        **_read_maps(data),
+        attributes=tuple(names),
+        network=network and NetworkInfo(**network),
+        weight=float(data.get("weight", 0.5)),
     )
 
 

@@ -59,7 +59,10 @@ def compute_attribute_points(attributes: NDArray[np.float64], stretch: Mapping[s
 
 
 def compute_raw_quality(
-    looks: Sequence[Mapping[str, NDArray[Any]]], attributes: NDArray[np.float64], deductions: Mapping[str, float]
+    looks: Sequence[Mapping[str, NDArray[Any]]],
+    attributes: NDArray[np.float64],
+    deductions: Mapping[str, float],
+    detail_weight: float = 0.5,
 ) -> float:
     """The quality that the model sees, less what the faults that it sees take off.
 
@@ -68,13 +71,16 @@ def compute_raw_quality(
     strength: slight ones, which may be none, next to nothing.
 
     Args:
-        looks: as for :func:`compute_attributes`; "quality" (1, 1), 0-1.
+        looks: as for :func:`compute_attributes`, one or two; "quality" (1, 1), 0-1.
         attributes: from there.
         deductions: by attribute, what its worst fault takes off.
+        detail_weight: of the second look, where there is one, 0-1.
 
     Returns:
-        The mean of the looks' qualities less the deductions: at most 1; below 0 where many faults come together.
+        The weighted mean of the looks' qualities less the deductions: at most 1; below 0 where many faults come
+        together.
     """
-    mean = sum(float(look["quality"].item()) for look in looks) / len(looks)
+    weights = (1.0 - detail_weight, detail_weight) if len(looks) > 1 else (1.0,)
+    mean = sum(weight * float(look["quality"].item()) for weight, look in zip(weights, looks, strict=True))
     faults: dict[str, float] = dict(zip(ATTRIBUTE_NAMES, (1.0 - attributes).tolist(), strict=True))
     return mean - sum(most * max(faults[name], 0.0) ** 2 for name, most in deductions.items())

@@ -239,8 +239,12 @@ class PhotoScorer:
                         "export it again, or use another model"
                     )
         maps = self._detail if details and self._detail is not None else contract
-        seen = compute_attributes(looks, () if self._detail is None else self._detail.attributes)
-        raw = compute_raw_quality(looks, seen, contract.deductions)
+        if self._detail is None:
+            seen = compute_attributes(looks)
+            raw = compute_raw_quality(looks, seen, contract.deductions)
+        else:
+            seen = compute_attributes(looks, self._detail.attributes)
+            raw = compute_raw_quality(looks, seen, contract.deductions, self._detail.weight)
         quality = min(max(maps.quality_calibration(raw), 0.0), 100.0)
         half_width = maps.interval_half_width(quality)
         low_limit, high_limit = contract.band_limits

@@ -69,6 +69,7 @@ def _read_config(contract: ModelContract) -> ContractConfig:
     assert contract.detail is not None
     return ContractConfig(
         detail_share=contract.detail.share,
+        detail_weight=contract.detail.weight,
         detail_attributes=contract.detail.attributes,
         deductions=dict(contract.deductions),
     )

@@ -159,13 +159,14 @@ def test_another_artifacts_networks_take_the_second_look_and_keep_it(
 
     monkeypatch.setattr(stage, "collect_views", lambda *_: [[view, view[::-1]] for view in natural_views])
     recipe, labels = tmp_path / "r.toml", write_labels()
-    recipe.write_text(RECIPE + "detail_share = 0.8\n", encoding="utf-8")
+    recipe.write_text(RECIPE + "detail_share = 0.8\ndetail_weight = 0.35\n", encoding="utf-8")
     paired, again = tmp_path / "paired", tmp_path / "again"
     stage.recalibrate(artifact, recipe, labels, paired, detail=write_partner())
     model = read_model(paired / "m.tflite")
     assert model.detail == model.flatbuffer + bytes(16)
     assert model.contract.detail is not None and model.contract.detail.network is not None
     assert (model.contract.detail.network.name, model.contract.detail.network.version) == ("p", "2.0.0")
+    assert model.contract.detail.weight == 0.35
     assert read_model(paired / "m-float.tflite").detail == model.detail
     stage.recalibrate(paired, recipe, labels, again)
     assert (again / "m.tflite").read_bytes() == (paired / "m.tflite").read_bytes()

@@ -69,6 +69,8 @@ def test_every_method_is_accepted(tmp_path: Path, method: str) -> None:
         ),
         ("[contract]\ndetail_attributes = 'noise'", "contract: detail_attributes: expected tuple"),
         ("[contract]\ndetail_attributes = ['noise']", "contract: detail_attributes needs a second view"),
+        ("[contract]\ndetail_weight = 0.35", "contract: detail_weight needs a second view"),
+        ("[contract]\ndetail_share = 0.8\ndetail_weight = 1.0", "contract: detail_weight is 1.0: .* from 0.01 to 0.99"),
         ("[contract.attribute_stretch]\nnoise = 40.0", "contract: attribute_stretch: noise = 40: .* from 0.1 to 10"),
         ("[contract.deductions]\nnoise = 40.0", "contract: deductions: noise = 40: .* from 0 to 1"),
     ],

@@ -152,6 +152,19 @@ def test_attributes_of_both_looks_come_back_and_models_from_before_have_none(con
     assert before is not None and before.attributes == ()
 
 
+def test_the_weight_of_a_second_look_comes_back_and_before_there_was_one_it_was_half(contract: ModelContract) -> None:
+    maps = contract.quality_calibration, contract.interval_half_width
+    weighted = replace(contract, detail=DetailSpec(0.8, *maps, weight=0.35))
+    assert ModelContract.from_json(weighted.to_json()) == weighted
+    record = json.loads(replace(weighted, schema=5).to_json())
+    for wrong in (0, 1, -0.2, "much", None):
+        with pytest.raises(ModelError, match="malformed"):
+            ModelContract.from_json(json.dumps({**record, "detail": {**record["detail"], "weight": wrong}}))
+    del record["detail"]["weight"]
+    before = ModelContract.from_json(json.dumps(record)).detail
+    assert before is not None and before.weight == 0.5
+
+
 def test_stretch_comes_back_and_models_from_before_have_none(contract: ModelContract) -> None:
     stretch = {"noise": 4.0, "composition": 0.5}
     assert ModelContract.from_json(replace(contract, attribute_stretch=stretch).to_json()).attribute_stretch == stretch

@@ -51,6 +51,8 @@ def test_without_deductions_it_is_the_mean_of_the_looks() -> None:
     looks = [build_look(0.5, noise=0.0), build_look(0.75)]
     assert compute_raw_quality(looks, compute_attributes(looks), {}) == pytest.approx(0.625)
     assert compute_raw_quality(looks[:1], compute_attributes(looks), {}) == pytest.approx(0.5)
+    assert compute_raw_quality(looks, compute_attributes(looks), {}, 0.2) == pytest.approx(0.55)
+    assert compute_raw_quality(looks[:1], compute_attributes(looks), {}, 0.2) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(("noise", "left"), [(1.0, 0.8), (0.5, 0.7), (0.0, 0.4), (1.02, 0.8)])

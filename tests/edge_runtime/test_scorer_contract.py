@@ -145,7 +145,7 @@ def test_a_second_look_may_have_a_network_of_its_own(tmp_path: Path, photo: Imag
         contract = dataclasses.replace(
             first.contract,
             quality_calibration=line,
-            detail=DetailSpec(0.8, line, width, ("noise",), own),
+            detail=DetailSpec(0.8, line, width, ("noise",), own, weight=0.3),
             deductions={},
             attribute_stretch={},
         )
@@ -162,7 +162,7 @@ def test_a_second_look_may_have_a_network_of_its_own(tmp_path: Path, photo: Imag
     looks = {name: Interpreter(each.flatbuffer).invoke(middle) for name, each in (("shared", first), ("own", second))}
     for name, look in looks.items():
         of_the_middle = 50 + 50 * float(look["quality"].item())
-        assert found[name].quality == pytest.approx((whole.quality + of_the_middle) / 2, abs=1e-4)
+        assert found[name].quality == pytest.approx(0.7 * whole.quality + 0.3 * of_the_middle, abs=1e-4)
         noise = 100 * float(look["attributes"][0, 1])
         assert found[name].attributes.noise == pytest.approx((whole.attributes.noise + noise) / 2, abs=1e-4)
         assert found[name].category == whole.category

@@ -175,7 +175,8 @@ def test_the_steps_of_the_page_lead_to_the_score(name: str, photo: str, looks: i
     assert len(views) == looks
     networks = (model.flatbuffer, model.detail or model.flatbuffer)
     outputs = [Interpreter(network).invoke(view) for network, view in zip(networks, views, strict=False)]
-    quality = sum(output["quality"].item() for output in outputs) / looks
+    weights = [1 - detail.weight, detail.weight] if looks == 2 else [1]
+    quality = sum(weight * output["quality"].item() for weight, output in zip(weights, outputs, strict=True))
     points = {}
     for index, attribute in enumerate(ATTRIBUTE_NAMES):
         seen = [float(output["attributes"][0, index]) for output in outputs]
