@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge_runtime.contract import check_attribute_names, check_deductions, check_stretch
+from edge_runtime.contract import DetailSpec, check_attribute_names, check_deductions, check_stretch
 from edge_runtime.errors import UsageError
 from train.config_reader import LARGEST_SEED, check_ranges
 
@@ -84,7 +84,7 @@ class ContractConfig:
     band_limits: tuple[float, float] = (45.0, 65.0)
     unknown_below: float = 0.45
     detail_share: float = 0.0
-    detail_weight: float = 0.5
+    detail_weight: float = DetailSpec.weight
     detail_attributes: tuple[str, ...] = ()
     deductions: dict[str, float] = field(default_factory=dict)
     attribute_stretch: dict[str, float] = field(default_factory=dict)

@@ -256,7 +256,7 @@ def _read_detail(data: Mapping[str, Any]) -> DetailSpec:
         **_read_maps(data),
         attributes=tuple(names),
         network=network and NetworkInfo(**network),
-        weight=float(data.get("weight", 0.5)),
+        weight=float(data.get("weight", DetailSpec.weight)),
     )
 
 
