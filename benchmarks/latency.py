@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.native_model import NativeModel
+from benchmarks.native_model import NativeModel, read_networks
 from edge_runtime.timing_noise import is_noisy
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "TurnPlan",
     "build_invoke_call",
     "build_measure",
+    "build_network_calls",
     "build_running_clock",
     "compute_profile",
     "compute_ratio",
@@ -161,16 +162,24 @@ def read_waited_ns(tasks: Path = Path("/proc/self/task")) -> int | None:
         return None
 
 
-def build_invoke_call(path: Path, num_threads: int) -> Callable[[], None]:
-    """The bare ``invoke`` of the model at ``path``, its input filled once with noise.
+def build_invoke_call(path: Path, num_threads: int, *, network: int = 0) -> Callable[[], None]:
+    """The bare ``invoke`` of one of the networks of the model at ``path``, its input filled once with noise.
+
+    ``network`` is a place in :func:`benchmarks.native_model.read_networks`; the first looks at the whole of a photo.
 
     Raises:
         ModelError: the model cannot be loaded.
     """
-    model = NativeModel(path, num_threads)
+    model = NativeModel(path, num_threads, network=network)
     model.fill_input_with_noise()
     invoke: Callable[[], None] = model.invoke
     return invoke
+
+
+def build_network_calls(path: Path, num_threads: int) -> list[Callable[[], None]]:
+    """:func:`build_invoke_call` of each network of the model at ``path``, in the order of the looks that they take."""
+    networks = len(read_networks(path))
+    return [build_invoke_call(path, num_threads, network=number) for number in range(networks)]
 
 
 def interleave(measures: Mapping[str, Measure], plan: TurnPlan, warmup_calls: int = 5) -> dict[str, list[float]]:

@@ -30,7 +30,7 @@ class Footprint:
 
     Attributes:
         load_ms: reading the file, checking it, building the interpreter and its tensors; median of the processes.
-        first_invoke_ms: the first call, which may still allocate.
+        first_invoke_ms: the first call, which may still allocate; of a model with two networks, of both.
         peak_memory_bytes: growth of the process's peak memory from before the file is read to after the calls; None
             where the system does not tell.
     """
@@ -86,7 +86,7 @@ def _run_child(path: Path, num_threads: int, timeout_s: float) -> Footprint:
 
 
 def _measure_here(path: Path, num_threads: int) -> Footprint:
-    from benchmarks.latency import build_invoke_call
+    from benchmarks.latency import build_network_calls
     from edge_runtime.interpreter import select_runtime
 
     # The interpreter's library is part of the runtime, not of the model: its import comes before the baseline.
@@ -94,11 +94,13 @@ def _measure_here(path: Path, num_threads: int) -> Footprint:
     reset_peak_rss()
     before_bytes = rss_bytes()
     start = time.perf_counter()
-    call = build_invoke_call(path, num_threads)
+    calls = build_network_calls(path, num_threads)
     loaded = time.perf_counter()
-    call()
+    for call in calls:
+        call()
     first = time.perf_counter()
-    call()
+    for call in calls:
+        call()
     return Footprint(
         load_ms=(loaded - start) * 1e3,
         first_invoke_ms=(first - loaded) * 1e3,

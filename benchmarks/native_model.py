@@ -79,14 +79,19 @@ class NativeModel:
         output_size: number of values of the first output.
     """
 
-    def __init__(self, path: Path, num_threads: int) -> None:
+    def __init__(self, path: Path, num_threads: int, *, network: int = 0) -> None:
         """Opens the file.
+
+        Args:
+            path: a photogate model, or any other TFLite model.
+            num_threads: of the interpreter.
+            network: which of :func:`read_networks`; the first looks at the whole of a photo.
 
         Raises:
             ModelError: it cannot be read, or the interpreter refuses it.
             RuntimeUnavailableError: no interpreter is installed.
         """
-        flatbuffer = read_flatbuffer(path)
+        flatbuffer = read_networks(path)[network]
         module, runtime_name = select_runtime()
         try:
             self._native: Any = module.Interpreter(model_content=flatbuffer, num_threads=num_threads)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import cycle, islice
 from pathlib import Path
 
 from benchmarks.budgets.limits import Reading
@@ -21,6 +22,7 @@ from benchmarks.latency import (
     TurnPlan,
     build_invoke_call,
     build_measure,
+    build_network_calls,
     build_running_clock,
     interleave_rounds,
 )
@@ -75,16 +77,16 @@ def _measure_int8_over_float(subject: Subject) -> Reading:
 
 
 def _measure_verdict_over_parts(subject: Subject) -> Reading:
-    """A large JPEG's bytes to its verdict, over decoding it and a bare invoke a look."""
+    """A large JPEG's bytes to its verdict, over decoding it and the bare invoke of each look."""
     jpeg, policy = _build_jpeg(), load_policy()
     with PhotoScorer.from_file(subject.int8) as scorer:
-        looks = _count_looks(scorer.contract)
-        invoke = build_invoke_call(subject.int8, 1)
+        networks = cycle(build_network_calls(subject.int8, 1))  # one alone takes all looks
+        looks = islice(networks, _count_looks(scorer.contract))
+        steps = [lambda: decode_photo(jpeg, scorer.decode_view), *looks]
 
         def do_parts() -> None:
-            decode_photo(jpeg, scorer.decode_view)
-            for _ in range(looks):
-                invoke()
+            for step in steps:
+                step()
 
         verdict = _build_measure(lambda: evaluate(scorer.score(jpeg), policy))
         return _compare(verdict, _build_measure(do_parts), TurnPlan(rounds=24 * subject.effort))
@@ -135,7 +137,8 @@ def _measure_operations(subject: Subject) -> Reading:
     counts = [Interpreter(flatbuffer).count_operations() for flatbuffer in read_model(subject.int8).networks]
     if not all(counts):
         return Reading(None, note="this interpreter does not tell; install ai-edge-litert")
-    return Reading(float(max(sum(each.values()) - each.get("DELEGATE", 0) for each in counts)), note="of a network")
+    total = sum(sum(each.values()) - each.get("DELEGATE", 0) for each in counts)
+    return Reading(float(total), note=f"of {len(counts)} network(s)")
 
 
 def _count_looks(contract: ModelContract) -> int:
