@@ -257,7 +257,8 @@ def _add_notes(results: Results, options: RunOptions) -> None:
             "memory leave out its framework's import; its file size is that of all its weights as float32."
         )
     results.notes.append(
-        "Latency: bare invoke, models in interleaved turns. Load time and peak memory: growth in fresh processes."
+        "Latency: bare invoke of the look at the whole, models in interleaved turns; agreement is of all looks at a "
+        "photo. Load time and peak memory: growth in fresh processes, of all networks in a file."
     )
 
 
