@@ -83,7 +83,8 @@ class PhotoScorer:
             path: a ``.tflite`` file that holds a photogate contract.
             num_threads: of the interpreter, 1 or more; changes the time, never the score.
             is_quick: look once, at the whole, also where the model is made to look at the middle of a photo, too
-                (``contract.detail``): half the time after decoding, and a little further from what people say.
+                (``contract.detail``): half to two thirds of the time after decoding, and a little further from what
+                people say.
 
         Raises:
             ModelError: the file is missing, damaged, or not photogate's.
