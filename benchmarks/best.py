@@ -24,6 +24,7 @@ from benchmarks.accuracy import load_rated_photos
 from benchmarks.environment import collect_environment, describe_files, read_timestamp
 from benchmarks.output_folder import check_output_folder, write_texts
 from benchmarks.rows import choose_split_seed, find_int8_model, identify_model
+from benchmarks.shares import compute_share_interval
 from benchmarks.tables import format_identities
 from edge_runtime import PhotoScorer, Score
 from edge_runtime.best import rank
@@ -42,7 +43,6 @@ GOAL = 0.9
 PANELS = 4000  # drawn to find how often another panel agrees; the figure's own error is then below 0.2 points a scene
 BLENDS = (0.1, 0.2, 0.3, 0.5, 1.0)
 TIE_WINDOWS = (1.0, 2.0, 3.0)
-Z_95 = 1.96
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def summarize(outcomes: Sequence[SceneOutcome]) -> dict[str, Any]:
     count = len(outcomes)
 
     def share(flags: Sequence[bool]) -> dict[str, Any]:
-        return {"share": sum(flags) / count, "interval": _compute_wilson(sum(flags), count)}
+        return {"share": sum(flags) / count, "interval": compute_share_interval(sum(flags), count)}
 
     return {
         "scenes": count,
@@ -301,11 +301,3 @@ def _summarize_keys(scenes: Sequence[Mapping[str, tuple[int, float]]]) -> dict[s
         }
         for name in (scenes[0] if scenes else ())
     }
-
-
-def _compute_wilson(successes: int, count: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927): honest also near 100 % and for few scenes."""
-    share, spread = successes / count, Z_95**2 / count
-    centre = (share + spread / 2) / (1 + spread)
-    half = Z_95 / (1 + spread) * math.sqrt(share * (1 - share) / count + spread / (4 * count))
-    return max(0.0, centre - half), min(1.0, centre + half)

@@ -28,6 +28,7 @@ from benchmarks.explain_patches import PATCH_KINDS, Patch, SpoiltPhoto, spoil_pl
 from benchmarks.options import check_counts
 from benchmarks.output_folder import check_output_folder, write_texts
 from benchmarks.rows import choose_split_seed, find_int8_model, identify_model
+from benchmarks.shares import compute_share_interval
 from benchmarks.tables import format_identities
 from edge_runtime.errors import InputError, UsageError
 from edge_runtime.explain import Explainer, Explanation
@@ -45,7 +46,6 @@ MODES = ("attribute", "default", "quality")
 EXAMPLE_ENDING = "-good.jpg"
 SHEET_PHOTOS, SHEET_COLUMNS, SHEET_WIDTH_PX = 12, 4, 320
 ORIGINALS_EVERY = 4  # turn of the kinds, the photos before they were spoilt are explained, too
-CONFIDENCE_Z = 1.96
 
 
 @dataclass(frozen=True)
@@ -280,18 +280,10 @@ def _count(records: Sequence[dict[str, Any]], mode: str) -> dict[str, Any]:
         "photos": len(records),
         "hits": int(sum(hits)),
         "hit_share": _mean(hits),
-        "interval": _compute_wilson_interval(int(sum(hits)), len(hits)),
+        "interval": tuple(round(end, 4) for end in compute_share_interval(int(sum(hits)), len(hits))),
         "random_share": _mean([Patch(*record["patch"]).area for record in records]),
         "heat_inside_share": _mean([record["modes"][mode]["heat_inside_share"] for record in records]),
     }
-
-
-def _compute_wilson_interval(hits: int, count: int) -> tuple[float, float]:
-    """95 % score interval of a share (Wilson 1927), which holds for shares near 1 and for few photos, too."""
-    share, z2 = hits / count, CONFIDENCE_Z**2
-    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
-    half = CONFIDENCE_Z / (1 + z2 / count) * (share * (1 - share) / count + z2 / (4 * count**2)) ** 0.5
-    return round(max(middle - half, 0.0), 4), round(min(middle + half, 1.0), 4)
 
 
 def _mean(values: Sequence[float]) -> float:
