@@ -162,24 +162,26 @@ def read_waited_ns(tasks: Path = Path("/proc/self/task")) -> int | None:
         return None
 
 
-def build_invoke_call(path: Path, num_threads: int, *, network: int = 0) -> Callable[[], None]:
-    """The bare ``invoke`` of one of the networks of the model at ``path``, its input filled once with noise.
+def build_invoke_call(path: Path, num_threads: int) -> Callable[[], None]:
+    """The bare ``invoke`` of the model at ``path``, its input filled once with noise.
 
-    ``network`` is a place in :func:`benchmarks.native_model.read_networks`; the first looks at the whole of a photo.
+    Of a model with two networks it is that of the one that looks at the whole of a photo.
 
     Raises:
         ModelError: the model cannot be loaded.
     """
-    model = NativeModel(path, num_threads, network=network)
-    model.fill_input_with_noise()
-    invoke: Callable[[], None] = model.invoke
-    return invoke
+    return _bind_invoke(NativeModel(path, num_threads))
 
 
 def build_network_calls(path: Path, num_threads: int) -> list[Callable[[], None]]:
-    """:func:`build_invoke_call` of each network of the model at ``path``, in the order of the looks that they take."""
-    networks = len(read_networks(path))
-    return [build_invoke_call(path, num_threads, network=number) for number in range(networks)]
+    """Like :func:`build_invoke_call`, of each network of the model, in the order of the looks that they take."""
+    return [_bind_invoke(NativeModel(path, num_threads, flatbuffer)) for flatbuffer in read_networks(path)]
+
+
+def _bind_invoke(model: NativeModel) -> Callable[[], None]:
+    model.fill_input_with_noise()
+    invoke: Callable[[], None] = model.invoke
+    return invoke
 
 
 def interleave(measures: Mapping[str, Measure], plan: TurnPlan, warmup_calls: int = 5) -> dict[str, list[float]]:

@@ -79,19 +79,14 @@ class NativeModel:
         output_size: number of values of the first output.
     """
 
-    def __init__(self, path: Path, num_threads: int, *, network: int = 0) -> None:
-        """Opens the file.
-
-        Args:
-            path: a photogate model, or any other TFLite model.
-            num_threads: of the interpreter.
-            network: which of :func:`read_networks`; the first looks at the whole of a photo.
+    def __init__(self, path: Path, num_threads: int, flatbuffer: bytes | None = None) -> None:
+        """Opens the file, or one of its networks, ``flatbuffer``, where that has been read already.
 
         Raises:
             ModelError: it cannot be read, or the interpreter refuses it.
             RuntimeUnavailableError: no interpreter is installed.
         """
-        flatbuffer = read_networks(path)[network]
+        flatbuffer = flatbuffer or read_flatbuffer(path)
         module, runtime_name = select_runtime()
         try:
             self._native: Any = module.Interpreter(model_content=flatbuffer, num_threads=num_threads)

@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import cycle, islice
 from pathlib import Path
 
 from benchmarks.budgets.limits import Reading
@@ -80,13 +79,13 @@ def _measure_verdict_over_parts(subject: Subject) -> Reading:
     """A large JPEG's bytes to its verdict, over decoding it and the bare invoke of each look."""
     jpeg, policy = _build_jpeg(), load_policy()
     with PhotoScorer.from_file(subject.int8) as scorer:
-        networks = cycle(build_network_calls(subject.int8, 1))  # one alone takes all looks
-        looks = islice(networks, _count_looks(scorer.contract))
-        steps = [lambda: decode_photo(jpeg, scorer.decode_view), *looks]
+        invokes = build_network_calls(subject.int8, 1)
+        looks = invokes * (_count_looks(scorer.contract) // len(invokes))  # a network alone takes all of them
 
         def do_parts() -> None:
-            for step in steps:
-                step()
+            decode_photo(jpeg, scorer.decode_view)
+            for look in looks:
+                look()
 
         verdict = _build_measure(lambda: evaluate(scorer.score(jpeg), policy))
         return _compare(verdict, _build_measure(do_parts), TurnPlan(rounds=24 * subject.effort))

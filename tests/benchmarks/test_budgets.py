@@ -260,8 +260,8 @@ def test_a_slow_decode_shows(small_jpeg: None, monkeypatch: pytest.MonkeyPatch) 
 def test_a_slow_int8_model_is_missed(write_budgets: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     build = build_invoke_call
 
-    def build_slow(path: Path, num_threads: int, *, network: int = 0) -> Callable[[], None]:
-        invoke = build(path, num_threads, network=network)
+    def build_slow(path: Path, num_threads: int) -> Callable[[], None]:
+        invoke = build(path, num_threads)
         if "float" in path.name:
             return invoke
 
