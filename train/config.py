@@ -31,7 +31,8 @@ class BackboneConfig:
     """A backbone of the teacher.
 
     ``weights`` is "imagenet" (Keras downloads them), "random", or a file (see ``train.models.weights``). A frozen
-    backbone runs once over every sample and only the heads are trained; a trainable one is fine-tuned whole.
+    backbone runs once over every sample and only the heads are trained; a trainable one is then fine-tuned with them,
+    all but its ``frozen_stages`` first stages and its batch normalisations.
     ``runtime`` is what a frozen one runs on: "keras", or "openvino", which is faster on CPUs.
     """
 
@@ -40,10 +41,11 @@ class BackboneConfig:
     input_size_px: int = 384
     precision: str = "float32"
     is_trainable: bool = False
+    frozen_stages: int = 1
     runtime: str = "keras"
 
     def __post_init__(self) -> None:
-        check_ranges(self, input_size_px=(32, math.inf))
+        check_ranges(self, input_size_px=(32, math.inf), frozen_stages=(0, math.inf))
         if self.runtime not in _RUNTIMES:
             raise UsageError(f"runtime is {self.runtime!r}: choose one of {', '.join(_RUNTIMES)}")
         if self.is_trainable and self.runtime != "keras":
@@ -161,7 +163,8 @@ class StudentConfig:
 class TeacherConfig:
     """``train/configs/teacher*.toml``.
 
-    With several ``backbones`` the heads read the features of all of them side by side.
+    With several ``backbones`` the heads read the features of all of them side by side. ``fit`` is the heads' training,
+    ``tune`` that of a trainable backbone and the heads together.
     """
 
     name: str
@@ -173,12 +176,14 @@ class TeacherConfig:
     heads: HeadsConfig = field(default_factory=HeadsConfig)
     ridge: RidgeConfig = field(default_factory=RidgeConfig)
     fit: FitConfig = field(default_factory=FitConfig)
+    tune: FitConfig = field(default_factory=lambda: FitConfig(epochs=0))
     loss: LossConfig = field(default_factory=LossConfig)
 
     def __post_init__(self) -> None:
         check_ranges(self, seed=(0, LARGEST_SEED))
         unread = {
             "epoch_samples in [fit]": self.fit.epoch_samples,
+            "l2 in [tune]": self.tune.l2,
             "quality_partners in [loss]": self.loss.quality_partners,
             "hints in [loss]": self.loss.hints,
         }
@@ -191,6 +196,8 @@ class TeacherConfig:
             raise UsageError("a backbone is fine-tuned alone: name one in [[backbones]], or set is_trainable = false")
         if self.backbones[0].is_trainable and self.heads.folds > 1:
             raise UsageError("a backbone is fine-tuned with one set of heads: set folds = 1 in [heads]")
+        if self.backbones[0].is_trainable != (self.tune.epochs > 0):
+            raise UsageError("to fine-tune, set both is_trainable = true in [[backbones]] and epochs in [tune]")
         if self.backbones[0].is_trainable and self.ridge.share:
             raise UsageError(
                 "the regressions rest on frozen features: set share = 0 in [ridge], or is_trainable = false"

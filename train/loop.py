@@ -21,6 +21,8 @@ from train.training_config import FitConfig
 
 __all__ = ["Validation", "fit"]
 
+_BATCH_SIZE = 32  # of the validation's
+
 
 @dataclass(frozen=True)
 class Validation:
@@ -170,10 +172,13 @@ def _build_stopper(api: Any, log: list[dict[str, float]], patience: int) -> Any:
 
 def _build_scorer(api: Any, validation: Validation) -> Any:
     """A callback that adds ``val_srcc`` to the epoch's log; ahead of those that read it."""
+    count = len(validation.mos)
+    # Whole batches, for several devices share each evenly.
+    filled = np.resize(validation.inputs, (count + -count % _BATCH_SIZE, *validation.inputs.shape[1:]))
 
     class ScoreValidation(api.callbacks.Callback):  # type: ignore[misc, name-defined]
         def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-            predicted = self.model.predict(validation.inputs, batch_size=32, verbose=0)["quality"]
+            predicted = self.model.predict(filled, batch_size=_BATCH_SIZE, verbose=0)["quality"][:count]
             if not np.isfinite(predicted).all():
                 raise UsageError(f"the training diverged in epoch {epoch + 1}: lower learning_rate in the config")
             if logs is not None:

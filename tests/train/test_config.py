@@ -16,6 +16,7 @@ from train.stages.search import load_space
 from train.training_config import FitConfig
 
 CONFIGS = Path(__file__).resolve().parents[2] / "train" / "configs"
+TUNED = {"backbones": [{"is_trainable": True}], "tune": {"epochs": 1}}
 
 
 def parse_teacher(**data: Any) -> TeacherConfig:
@@ -115,7 +116,11 @@ def test_a_wrong_type_names_place_and_value(data: dict[str, Any], message: str) 
         ({"backbones": [{"name": "a"}, {"name": "b"}, {"name": "a"}]}, r"backbones are a, b, a: .*each once"),
         ({"backbones": [{"name": "a", "is_trainable": True}, {"name": "b"}]}, r"a backbone is fine-tuned alone"),
         ({"backbones": [{"is_trainable": True}], "heads": {"folds": 2}}, r"one set of heads: set folds = 1"),
-        ({"backbones": [{"is_trainable": True}], "ridge": {"share": 0.5}}, r"rest on frozen features: set share = 0"),
+        ({**TUNED, "ridge": {"share": 0.5}}, r"rest on frozen features: set share = 0"),
+        ({"backbones": [{"is_trainable": True}]}, r"set both is_trainable = true in .* and epochs in \[tune\]"),
+        ({"tune": {"epochs": 2}}, r"set both is_trainable = true in .* and epochs in \[tune\]"),
+        ({"backbones": [{"frozen_stages": -1}]}, r"frozen_stages is -1"),
+        ({"tune": {"l2": 0.1}}, r"l2 in \[tune\]"),
         ({"ridge": {"share": 1.1}}, r"ridge: share is 1\.1"),
         ({"ridge": {"rated_share": 0.1}}, r"rated_share without a share"),
         ({"fit": {"learning_rate": float("inf")}}, r"learning_rate is inf: it must be 0 or more, and finite"),

@@ -23,6 +23,7 @@ from train.features import choose_view  # noqa: E402
 from train.models import backbones  # noqa: E402
 from train.models.heads import adapt_standardization, build_all_heads  # noqa: E402
 from train.models.teacher import STAGE, Teacher, load_teacher  # noqa: E402
+from train.training_config import FitConfig  # noqa: E402
 
 LABELS = LabelsConfig(category={"mug": "kitchen", "doll": "toys"}, style={"a": "flat", "b": "studio", "c": "table"})
 CONFIG = TeacherConfig(
@@ -80,7 +81,8 @@ def test_a_saved_teacher_comes_back(teacher: Teacher, tmp_path: Path, is_trainab
     weights = tmp_path / "w.npz"
     np.savez(weights, **{f"{i:03d}": array for i, array in enumerate(teacher.backbones[0].get_weights())})
     entry = replace(CONFIG.backbones[0], weights=str(weights), is_trainable=is_trainable)
-    teacher.config = replace(CONFIG, backbones=(entry,))
+    tune = FitConfig(epochs=int(is_trainable))
+    teacher.config = replace(CONFIG, backbones=(entry,), tune=tune)
     adapt_standardization(teacher.heads[0], teacher.backbones[0].predict(np.ones((4, 48, 48, 3)), verbose=0))
     expected = teacher.predict(draw_pictures())
     teacher.save(tmp_path)

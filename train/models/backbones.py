@@ -18,7 +18,7 @@ from edge_runtime.errors import UsageError
 from train.models.efficientnet_lite import build_efficientnet_lite2
 from train.models.weights import load_pretrained_weights
 
-__all__ = ["BACKBONES", "build_feature_model"]
+__all__ = ["BACKBONES", "build_feature_model", "freeze_stages"]
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,30 @@ def build_feature_model(name: str, weights: str, precision: str) -> Any:
         return keras.Model(image, keras.ops.concatenate(statistics, axis=-1), name=f"{name}_statistics")
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def freeze_stages(features: Any, count: int) -> None:
+    """Keeps part of a backbone as it is while the rest is trained: its first stages, and all batch normalisations.
+
+    The few views of a batch are a poor measure of the statistics that a network was trained with, and what the first
+    stages see, edges and grain, is the same in every photo.
+
+    Args:
+        features: from :func:`build_feature_model`.
+        count: of the stages that its entry in ``BACKBONES`` names, the first so many.
+
+    Raises:
+        UsageError: no stage is left to be trained.
+    """
+    (stages,) = (layer for layer in features.layers if isinstance(layer, keras.Model))
+    if count >= len(stages.outputs):
+        raise UsageError(
+            f"frozen_stages is {count}, and {features.name} is of {len(stages.outputs)} stages: leave one to be trained"
+        )
+    fixed = keras.Model(stages.input, stages.outputs[:count]).layers if count else []
+    for layer in stages.layers:
+        if layer in fixed or isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
 
 
 def _swap_input_channels(layer: Any) -> None:

@@ -15,7 +15,7 @@ from train.config import HeadsConfig, TeacherConfig
 from train.data.samples import collect_labels
 from train.models.roots import FLAT, MIN_DEVIATION, take_signed_root
 
-__all__ = ["HeadsPart", "adapt_standardization", "build_all_heads", "build_heads", "plan_heads"]
+__all__ = ["HeadsPart", "adapt_standardization", "build_all_heads", "build_heads", "copy_heads", "plan_heads"]
 
 
 def build_heads(
@@ -77,3 +77,9 @@ def adapt_standardization(heads: Any, features: NDArray[Any]) -> None:
     mean, variance, count = layer.get_weights()
     layer.set_weights([mean, np.maximum(variance, MIN_DEVIATION**2), count])
     layer.finalize_state()
+
+
+def copy_heads(source: Any, target: Any) -> None:
+    """Gives one set of heads the weights of another, built alike."""
+    target.set_weights(source.get_weights())
+    target.get_layer("standardize").finalize_state()

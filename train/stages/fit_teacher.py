@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from fnmatch import fnmatchcase
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.contract import ViewSpec
 from edge_runtime.errors import UsageError
-from edge_runtime.views import make_view
 from train.artifact import finish_artifact, open_artifact, write_json
 from train.config import TeacherConfig
 from train.data.manifest import load_manifests
@@ -27,9 +26,12 @@ from train.loop import Validation, fit
 from train.losses import build_losses
 from train.models.heads import adapt_standardization, build_all_heads
 from train.models.teacher import STAGE, Teacher, build_backbones
+from train.stages.fine_tune import fine_tune, load_square_views
 from train.targets import collect_known, pack_targets
 
 __all__ = ["fit_teacher"]
+
+_PICTURES_AT_ONCE = 256
 
 
 def fit_teacher(
@@ -84,14 +86,16 @@ def fit_teacher(
         raise UsageError("no rated photo falls into the training part: add photos or change split_seed")
     _check_folds(config, [sample.photo.group for sample in rated if sample.side == "train"])
     features = features or out / "features"
+    seen = teacher.open_features(features)
+    seen.compute(samples)
+    log = _fit_heads(teacher, samples, rated, seen, work)
     if config.backbones[0].is_trainable:
-        log = _fine_tune(teacher, samples, rated, work)
-        size_px = config.backbones[0].input_size_px
-        predictions = teacher.predict([load_sample(sample, size_px)[0] for sample in rated])
+        tuning, size_px = work / "tune", config.backbones[0].input_size_px
+        tuning.mkdir(exist_ok=True)
+        validation = _select_validation(rated, lambda chosen: load_square_views(chosen, size_px))
+        log += fine_tune(teacher, [sample for sample in samples if sample.side == "train"], validation, tuning)
+        predictions = _predict(teacher, rated)
     else:
-        seen = teacher.open_features(features)
-        seen.compute(samples)
-        log = _fit_heads(teacher, samples, rated, seen, work)
         learnt = [sample for sample in rated if sample.side == "train"]
         ratings = np.array([sample.photo.mos for sample in learnt], dtype=np.float32)
         teacher.fit_ridges(seen.gather(learnt)[0], ratings, [sample.photo.group for sample in learnt])
@@ -172,42 +176,14 @@ def _draw_batches(
             yield features[batch].astype(np.float32), {name: values[batch] for name, values in targets.items()}
 
 
-def _fine_tune(
-    teacher: Teacher, samples: Sequence[Sample], rated: Sequence[Sample], work: Path
-) -> list[dict[str, float]]:
-    """Trains backbone and heads together, on square views; worth it on a GPU."""
-    config = teacher.config
-    size_px = config.backbones[0].input_size_px
-    spec = ViewSpec(size_px, size_px)
-    training = [sample for sample in samples if sample.side == "train"]
-    batch_size = min(config.fit.batch_size, len(training))
-    rng = np.random.default_rng(config.seed)
-
-    def load(sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        image, attributes = load_sample(sample, size_px)
-        return make_view(image, spec), attributes
-
-    def generate() -> Iterator[tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]]:
-        while True:
-            order = rng.permutation(len(training))
-            order = order[: len(order) // batch_size * batch_size]
-            chosen = [training[index] for index in order]
-            loaded = map_ahead(load, chosen, 2 * batch_size)
-            for start in range(0, len(chosen), batch_size):
-                batch = [next(loaded) for _ in range(batch_size)]
-                views = np.stack([view[:, :: rng.choice((-1, 1))] for view, _ in batch]).astype(np.float32)
-                attributes = np.stack([known for _, known in batch])
-                known = collect_known(chosen[start : start + batch_size], attributes, config.labels)
-                yield views, pack_targets(known, None)
-
-    (backbone,), (heads,) = teacher.backbones, teacher.heads
-    whole = keras.Model(backbone.input, heads(backbone.output))
-    probe = [load_sample(sample, size_px)[0] for sample in training[:64]]
-    views = np.stack([make_view(image, spec) for image in probe])
-    adapt_standardization(heads, backbone.predict(views, verbose=0))
-    validation = _select_validation(rated, lambda chosen: np.stack([load(sample)[0] for sample in chosen]))
-    losses = build_losses(replace(config.loss, teacher_share=0.0))
-    return fit(keras, whole, generate(), len(training) // batch_size, validation, config.fit, losses, work)
+def _predict(teacher: Teacher, samples: Sequence[Sample]) -> dict[str, NDArray[np.float32]]:
+    """What a fine-tuned teacher says of ``samples``; all of their pictures at once would need gigabytes."""
+    size_px = teacher.config.backbones[0].input_size_px
+    pictures = map_ahead(lambda sample: load_sample(sample, size_px)[0], samples)
+    answers = []
+    while some := list(islice(pictures, _PICTURES_AT_ONCE)):
+        answers.append(teacher.predict(some))
+    return {name: np.concatenate([each[name] for each in answers]) for name in answers[0]}
 
 
 def _select_validation(rated: Sequence[Sample], gather: Any) -> Validation:
