@@ -1,9 +1,8 @@
-"""From a file, bytes or a Pillow image to one canonical picture: RGB, upright, alpha on white, first frame.
+"""From a file, bytes or a Pillow image to one canonical picture: sRGB, upright, alpha on white, first frame.
 
 A JPEG is decoded at 1/8, 1/4, 1/2 or full scale, whichever is the smallest that keeps both sides at least as long as
 the model's view: decoding is nearly all of the time from bytes to score. The size is checked in the header, before a
-pixel is decoded. Embedded ICC profiles are not applied: photos meant for the web are sRGB, the conversion would cost
-more than the scoring, and the photos that people rated were shown to the model without it, too.
+pixel is decoded. Colours that an embedded ICC profile calls something else are brought to sRGB at that scale.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from typing import IO, Any, TypeAlias
 import numpy as np
 from PIL import Image
 
+from edge_runtime.color_profile import convert_to_srgb
 from edge_runtime.contract import ViewSpec
 from edge_runtime.errors import DecodeError, InputError, PhotogateError
 from edge_runtime.formats import HEAD_BYTES, PhotoFormat, open_with_plugin, sniff_format
@@ -58,7 +58,7 @@ class DecodedPhoto:
     """A canonical picture.
 
     Attributes:
-        image: Pillow image in mode RGB, upright, possibly decoded at a reduced scale.
+        image: Pillow image in mode RGB and in sRGB, upright, possibly decoded at a reduced scale.
         width_px, height_px: the photo's own size, upright, before any reduction.
         box: (left, top, right, bottom) of the photo in ``image``; None: all of it. A reduced JPEG whose size is no
             multiple of the reduction has a last row or column of which only a fraction belongs to the photo.
@@ -203,7 +203,7 @@ def _canonical(image: Image.Image, size: tuple[int, int], name: str) -> DecodedP
     """RGB and upright; ``size`` is the stored picture's full (width, height), before EXIF turns it."""
     orientation = read_orientation(image)
     try:
-        picture = _to_rgb(image, name)
+        picture = _to_rgb(convert_to_srgb(image), name)
         box = _find_box(picture.size, size, orientation)
         if orientation in TRANSPOSITIONS:
             picture = picture.transpose(TRANSPOSITIONS[orientation])

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from edge_runtime.color_profile import is_other_than_srgb
 from edge_runtime.decode import decode_image, decode_photo, say_pillow_errors
 from edge_runtime.enhance.exif import copy_description
 from edge_runtime.errors import DecodeError, InputError
@@ -35,11 +36,12 @@ class Source:
     """One photo to fix.
 
     Attributes:
-        pixels: RGB uint8 (height, width, 3), upright, full size, never written to.
+        pixels: sRGB uint8 (height, width, 3), upright, full size, never written to.
         format: of the file; None for a frame, and for an image that came from none.
         is_grey: whether the file holds shades of grey only, and the fixed one shall, too.
         is_lossless: whether it is stored without loss.
-        exif, icc_profile, xmp, dpi: as they stand in the file; None: it has none.
+        exif, xmp, dpi: as they stand in the file; None: it has none.
+        icc_profile: likewise, where ``pixels`` are still of that profile; see ``edge_runtime.color_profile``.
         notes: what the fixed file will lack.
     """
 
@@ -117,6 +119,10 @@ def _describe(
     if image.mode == "1":
         notes.append("the original is black and white alone, the fixed photo has greys")
     info: dict[Any, Any] = image.info
+    profile = info.get("icc_profile") or None
+    if is_other_than_srgb(image):
+        notes.append("the original has a colour profile of its own, the fixed photo is sRGB")
+        profile = None
     exif = _read_exif(image)
     xmp = info.get("xmp", info.get("XML:com.adobe.xmp"))
     if isinstance(xmp, str):
@@ -130,7 +136,7 @@ def _describe(
         image.mode in ("1", "L", "LA") or image.mode.startswith("I"),
         is_lossless,
         exif,
-        info.get("icc_profile") or None,
+        profile,
         XMP_ORIENTATION.sub(b"", xmp) if isinstance(xmp, bytes) else None,
         _read_dpi(info.get("dpi")),
         tuple(notes),

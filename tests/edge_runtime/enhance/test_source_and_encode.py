@@ -108,6 +108,19 @@ def test_a_resolution_that_is_none_is_left_out(photo: Image.Image, value: object
     assert read_source(picture).dpi is None
 
 
+def test_a_photo_of_other_colors_is_fixed_in_srgb(photo: Image.Image, tmp_path: Path, display_p3: bytes) -> None:
+    """With its old profile the fixed pixels, which are sRGB, would be shown too strong."""
+    path = save(tmp_path / "phone.png", photo, icc_profile=display_p3)
+    source = read_source(path)
+    assert source.icc_profile is None
+    assert source.notes == ("the original has a colour profile of its own, the fixed photo is sRGB",)
+    assert np.abs(source.pixels.astype(float) - np.asarray(photo)).max() > 10
+    encoded, _ = encode_fixed(source.pixels, source, choose_output_format(source.format))
+    with Image.open(io.BytesIO(encoded)) as image:
+        assert "icc_profile" not in image.info
+        np.testing.assert_array_equal(np.asarray(image), source.pixels)
+
+
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
 def test_metadata_survives(photo: Image.Image, tmp_path: Path, profile: bytes, form: str) -> None:
     settings: dict = {"exif": make_exif(), "icc_profile": profile, "dpi": (300, 300)}
