@@ -1,7 +1,7 @@
 """Photos whose files say that their numbers are not sRGB's: brought to sRGB, in which the model has learnt colours.
 
 iPhones store Display P3, some cameras Adobe RGB. Taken for sRGB such a photo looks duller than it is, and than people
-will see it, for browsers and marketplaces heed the profile.
+will see it, for browsers and marketplaces heed the profile. Printing inks, taken for pure ones, look like neon.
 """
 
 from __future__ import annotations
@@ -29,13 +29,12 @@ def convert_to_srgb(image: Image.Image) -> Image.Image:
         image: of any mode; left as it is.
 
     Returns:
-        ``image`` itself where it has no profile, one of sRGB, one that cannot be used, or one that is not for RGB, as
-        of greys and printing inks. Otherwise a new one of mode RGB, or RGBA where something is transparent, without a
-        profile.
+        ``image`` itself where it has no profile, one of sRGB, one that cannot be used, or shades of grey. Otherwise a
+        new one of mode RGB, or RGBA where something is transparent, without a profile.
     """
     if not is_other_than_srgb(image):
         return image
-    mode = "RGBA" if image.has_transparency_data else "RGB"
+    mode = _choose_mode(image)
     transform = _build_transform(image.info[_KEY], mode)
     converted: Image.Image = transform.apply(image if image.mode == mode else image.convert(mode))
     converted.info = {key: value for key, value in image.info.items() if key not in (_KEY, "transparency")}
@@ -45,8 +44,16 @@ def convert_to_srgb(image: Image.Image) -> Image.Image:
 def is_other_than_srgb(image: Image.Image) -> bool:
     """Whether :func:`convert_to_srgb` would change the picture's colours."""
     profile = image.info.get(_KEY)
-    is_color = image.mode in ("RGB", "RGBA", "P", "PA")
-    return bool(profile) and is_color and _build_transform(profile, "RGB") is not None
+    if not profile or not isinstance(profile, bytes) or image.mode not in ("RGB", "RGBA", "P", "PA", "CMYK"):
+        return False
+    return _build_transform(profile, _choose_mode(image)) is not None
+
+
+def _choose_mode(image: Image.Image) -> str:
+    """The mode that LittleCMS takes such a picture in."""
+    if image.mode == "CMYK":
+        return "CMYK"
+    return "RGBA" if image.has_transparency_data else "RGB"
 
 
 @functools.lru_cache(maxsize=_CACHED_TRANSFORMS)
@@ -58,11 +65,11 @@ def _build_transform(profile: bytes, mode: str) -> Any:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         target = ImageCms.createProfile("sRGB")
         intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
-        transform = ImageCms.buildTransform(source, target, mode, mode, intent)
+        transform = ImageCms.buildTransform(source, target, mode, "RGB" if mode == "CMYK" else mode, intent)
         levels = np.linspace(0, 255, 6).round().astype(np.uint8)
         colors = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(1, -1, 3)
         probe = Image.fromarray(colors).convert(mode)
-        change = np.asarray(transform.apply(probe), dtype=np.int16) - np.asarray(probe, dtype=np.int16)
+        change = np.asarray(transform.apply(probe).convert("RGB"), dtype=np.int16) - colors
     # PyCMSError is an Exception; ImportError: a Pillow without LittleCMS. A broken profile is no reason to refuse a
     # good picture.
     except Exception:

@@ -41,32 +41,46 @@ def plain_srgb() -> bytes:
     return build_profile(((0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.71410)))
 
 
+@pytest.fixture(scope="session")
+def grey_inks() -> bytes:
+    """A printer's profile by which paper has L* 100, full black 16 and full cyan 55, all of them greys."""
+    corners = np.full((2, 2, 2, 2, 3), 128, dtype=np.uint8)  # by C, M, Y, K; a* = b* = 0
+    corners[..., 0] = 255
+    corners[0, 0, 0, 1, 0], corners[1, 0, 0, 0, 0] = round(16 * 2.55), round(55 * 2.55)
+    ramp, unit_matrix = bytes(range(256)), pack_fixed([float(place % 4 == 0) for place in range(9)])
+    table = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + unit_matrix + 4 * ramp + corners.tobytes() + 3 * ramp
+    return pack_profile(b"prtrCMYKLab ", {b"A2B0": table})
+
+
 def build_profile(primaries: tuple[tuple[float, ...], ...]) -> bytes:
-    """An ICC profile (ICC.1:2010) of a display with sRGB's curve.
+    """The profile of a display with sRGB's curve.
 
     Args:
         primaries: of red, green and blue, XYZ adapted to D50.
     """
-
-    def pack(values: Sequence[float]) -> bytes:
-        return struct.pack(f">{len(values)}i", *(round(value * 65536) for value in values))
-
-    def describe(text: str) -> bytes:
-        return b"mluc\0\0\0\0" + struct.pack(">II4sII", 1, 12, b"enUS", 2 * len(text), 28) + text.encode("utf-16-be")
-
-    white = (0.9642, 1.0, 0.8249)
-    curve = b"para\0\0\0\0" + struct.pack(">HH", 3, 0) + pack((2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045))
-    tags = {b"desc": describe("a test's"), b"cprt": describe("CC0"), b"wtpt": b"XYZ \0\0\0\0" + pack(white)}
+    numbers = pack_fixed((2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045))
+    tags = {bytes([color]) + b"TRC": b"para" + bytes(4) + struct.pack(">HH", 3, 0) + numbers for color in b"rgb"}
     for color, primary in zip(b"rgb", primaries, strict=True):
-        tags[bytes([color]) + b"XYZ"] = b"XYZ \0\0\0\0" + pack(primary)
-        tags[bytes([color]) + b"TRC"] = curve
-    table, body, start = struct.pack(">I", len(tags)), b"", 132 + 12 * len(tags)
+        tags[bytes([color]) + b"XYZ"] = b"XYZ " + bytes(4) + pack_fixed(primary)
+    return pack_profile(b"mntrRGB XYZ ", tags)
+
+
+def pack_profile(kind: bytes, tags: dict[bytes, bytes]) -> bytes:
+    """An ICC profile (ICC.1:2010): ``kind`` is the device's class, its colour space, and the one that it leads to."""
+    white = pack_fixed((0.9642, 1.0, 0.8249))
+    tags = {b"wtpt": b"XYZ " + bytes(4) + white, **tags}
+    directory, body, start = struct.pack(">I", len(tags)), b"", 132 + 12 * len(tags)
     for name, content in tags.items():
-        table += struct.pack(">4sII", name, start + len(body), len(content))
+        directory += struct.pack(">4sII", name, start + len(body), len(content))
         body += content + bytes(-len(content) % 4)
-    header = struct.pack(">I4sI", start + len(body), b"", 0x04000000) + b"mntrRGB XYZ "
-    header += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + pack(white)
-    return header.ljust(128, b"\0") + table + body
+    header = struct.pack(">I4sI", start + len(body), b"", 0x04000000) + kind
+    header += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + white
+    return header.ljust(128, b"\0") + directory + body
+
+
+def pack_fixed(values: Sequence[float]) -> bytes:
+    """As ICC's s15Fixed16Number."""
+    return struct.pack(f">{len(values)}i", *(round(value * 65536) for value in values))
 
 
 @pytest.fixture(scope="session")

@@ -90,12 +90,30 @@ def test_a_broken_profile_is_ignored(photo: Image.Image, display_p3: bytes, prof
     assert decoded.image.tobytes() == photo.tobytes()
 
 
+def test_an_image_with_something_else_in_the_profiles_place_is_scored_all_the_same(photo: Image.Image) -> None:
+    for strange in (None, "Display P3", bytearray(b"x"), ()):
+        tagged = photo.copy()
+        tagged.info["icc_profile"] = strange
+        assert decode_image(tagged).image.tobytes() == photo.tobytes()
+
+
 def test_a_profile_of_another_kind_of_picture_is_ignored(photo: Image.Image, display_p3: bytes) -> None:
-    for mode in ("L", "CMYK", "1"):
+    for mode in ("L", "CMYK", "1"):  # a profile of lights says nothing about inks
         picture = photo.convert(mode)
         expected = decode_image(picture).image.tobytes()
         picture.info["icc_profile"] = display_p3
         assert decode_image(picture).image.tobytes() == expected
+
+
+@pytest.mark.parametrize("form", ["JPEG", "TIFF"])
+def test_printing_inks_come_out_as_the_profile_says(grey_inks: bytes, form: str) -> None:
+    for inks, lightness in (((0, 0, 0, 0), 100.0), ((0, 0, 0, 255), 16.0), ((255, 0, 0, 0), 55.0)):
+        luminance = ((lightness + 16) / 116) ** 3  # CIE 15, for L* above 8
+        expected = 255 * (1.055 * luminance ** (1 / 2.4) - 0.055)
+        data = encode(Image.new("CMYK", (32, 32), inks), form, icc_profile=grey_inks)
+        pixels = np.asarray(decode_photo(data).image, dtype=float)
+        assert pixels.shape == (32, 32, 3)
+        np.testing.assert_allclose(pixels, expected, atol=4)
 
 
 def test_an_image_is_left_as_it_was(colors: NDArray[np.uint8], display_p3: bytes) -> None:
