@@ -117,6 +117,13 @@ def _check_pillow() -> Finding:
         for name, feature in (("WebP", "webp"), ("AVIF", "avif"))
         if feature in features.modules and not features.check(feature)
     ]
+    if not features.check("littlecms2"):
+        return Finding(
+            "note",
+            "pillow",
+            f"{version} without LittleCMS: photos that are not sRGB, as of iPhones, look duller to the model than they "
+            "are; use a wheel of PyPI",
+        )
     text = f"{version} with libjpeg-turbo {features.version('libjpeg_turbo')}"
     if lacks:
         return Finding(

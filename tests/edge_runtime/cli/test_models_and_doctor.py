@@ -10,6 +10,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from edge_runtime.cli.main import main
 from edge_runtime.models import DEFAULT_MODEL, find_model
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -47,3 +50,14 @@ def test_doctor_without_interpreter(package_environment: dict[str, str]) -> None
     assert result.returncode == 1
     assert "pip install ai-edge-litert" in result.stdout
     assert "photos cannot be scored" in result.stderr
+
+
+def test_doctor_tells_what_pillow_lacks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from PIL import features
+
+    has = features.check
+    for lacking, told in (("libjpeg_turbo", "JPEGs decode several times slower"), ("littlecms2", "not sRGB")):
+        monkeypatch.setattr(features, "check", lambda name, lacking=lacking: name != lacking and has(name))
+        assert main(["doctor"]) == 0  # a note is no fault
+        (line,) = [line for line in capsys.readouterr().out.splitlines() if " pillow " in line]
+        assert line.startswith("note") and told in line
