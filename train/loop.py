@@ -173,12 +173,16 @@ def _build_stopper(api: Any, log: list[dict[str, float]], patience: int) -> Any:
 def _build_scorer(api: Any, validation: Validation) -> Any:
     """A callback that adds ``val_srcc`` to the epoch's log; ahead of those that read it."""
     count = len(validation.mos)
-    # Whole batches, for several devices share each evenly.
-    filled = np.resize(validation.inputs, (count + -count % _BATCH_SIZE, *validation.inputs.shape[1:]))
+    # Whole batches, for several devices share each evenly: the last one is filled up.
+    start = count // _BATCH_SIZE * _BATCH_SIZE
+    rest = validation.inputs[start:]
+    filled = np.resize(rest, (_BATCH_SIZE, *rest.shape[1:])) if len(rest) else rest
+    parts = [part for part in (validation.inputs[:start], filled) if len(part)]
 
     class ScoreValidation(api.callbacks.Callback):  # type: ignore[misc, name-defined]
         def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-            predicted = self.model.predict(filled, batch_size=_BATCH_SIZE, verbose=0)["quality"][:count]
+            answers = [self.model.predict(part, batch_size=_BATCH_SIZE, verbose=0)["quality"] for part in parts]
+            predicted = np.concatenate(answers)[:count]
             if not np.isfinite(predicted).all():
                 raise UsageError(f"the training diverged in epoch {epoch + 1}: lower learning_rate in the config")
             if logs is not None:

@@ -111,12 +111,6 @@ def _check_pillow() -> Finding:
         return Finding(
             "note", "pillow", f"{version} without libjpeg-turbo: JPEGs decode several times slower; use a wheel of PyPI"
         )
-    lacks = [name for name, feature in (("WebP", "webp"), ("AVIF", "avif")) if feature not in features.modules]
-    lacks += [
-        name
-        for name, feature in (("WebP", "webp"), ("AVIF", "avif"))
-        if feature in features.modules and not features.check(feature)
-    ]
     if not features.check("littlecms2"):
         return Finding(
             "note",
@@ -124,6 +118,12 @@ def _check_pillow() -> Finding:
             f"{version} without LittleCMS: photos that are not sRGB, as of iPhones, look duller to the model than they "
             "are; use a wheel of PyPI",
         )
+    lacks = [name for name, feature in (("WebP", "webp"), ("AVIF", "avif")) if feature not in features.modules]
+    lacks += [
+        name
+        for name, feature in (("WebP", "webp"), ("AVIF", "avif"))
+        if feature in features.modules and not features.check(feature)
+    ]
     text = f"{version} with libjpeg-turbo {features.version('libjpeg_turbo')}"
     if lacks:
         return Finding(

@@ -159,3 +159,14 @@ def test_a_training_that_diverged_says_so(api: Any, tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match="diverged in epoch 1: lower learning_rate"):
         fit(api, build(api), generate(), 4, VALIDATION, CONFIG, {"quality": spoil}, tmp_path)
+
+
+@pytest.mark.parametrize("count", [5, 32, 40, 64])
+def test_each_photo_is_looked_at_once_whatever_fills_the_last_batch(tmp_path: Path, count: int) -> None:
+    chosen = np.random.default_rng(4).permutation(64)[:count]
+    watched = Validation(INPUTS[chosen], RNG.permutation(QUALITY[chosen, 0]), np.array(["one"] * count))
+    model = build(keras)
+    config = replace(CONFIG, epochs=1)
+    log = fit(keras, model, generate(), 4, watched, config, {"quality": compute_loss}, tmp_path, keeps_best=False)
+    expected = watched.compute_agreement(model.predict_on_batch(watched.inputs)["quality"].ravel())
+    assert log[-1]["val_srcc"] == pytest.approx(expected)

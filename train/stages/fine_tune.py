@@ -50,7 +50,7 @@ def fine_tune(
             the batches.
     """
     config, entry = teacher.config, teacher.config.backbones[0]
-    batch_size = min(config.tune.batch_size, len(samples)) // 2 * 2
+    batch_size = config.tune.batch_size
     batches = _draw_batches(config, samples, batch_size)
     losses = build_losses(replace(config.loss, teacher_share=0.0))
     steps = max(1, (config.tune.epoch_samples or len(samples)) // batch_size)
@@ -70,8 +70,13 @@ def fine_tune(
 
 def load_square_views(samples: Sequence[Sample], size_px: int) -> NDArray[np.uint8]:
     """What a backbone of ``size_px`` sees of ``samples``, (n, size_px, size_px, 3)."""
-    spec = ViewSpec(size_px, size_px)
-    return np.stack(list(map_ahead(lambda sample: make_view(load_sample(sample, size_px)[0], spec), samples)))
+    return np.stack(list(map_ahead(lambda sample: _load(sample, size_px)[0], samples)))
+
+
+def _load(sample: Sample, size_px: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """The square view of a sample, and what is known of its attributes."""
+    image, attributes = load_sample(sample, size_px)
+    return make_view(image, ViewSpec(size_px, size_px)), attributes
 
 
 def _draw_batches(
@@ -81,13 +86,8 @@ def _draw_batches(
     size_px = config.backbones[0].input_size_px
     rated = [sample for sample in samples if sample.is_original and sample.photo.mos is not None]
     rng = np.random.default_rng(config.seed)
-
-    def load(sample: Sample) -> tuple[Sample, NDArray[np.uint8], NDArray[np.float32]]:
-        image, attributes = load_sample(sample, size_px)
-        return sample, make_view(image, ViewSpec(size_px, size_px)), attributes
-
     halves = zip(_shuffle(rated, rng), _shuffle(samples, rng), strict=True)
-    loaded = map_ahead(load, chain.from_iterable(halves))
+    loaded = map_ahead(lambda sample: (sample, *_load(sample, size_px)), chain.from_iterable(halves))
     while True:
         chosen, views, attributes = zip(*islice(loaded, batch_size), strict=True)
         mirrored = [view[:, :: rng.choice((-1, 1))] for view in views]

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from fnmatch import fnmatchcase
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,10 @@ from edge_runtime.errors import UsageError
 from train.artifact import finish_artifact, open_artifact, write_json
 from train.config import TeacherConfig
 from train.data.manifest import load_manifests
-from train.data.samples import Sample, collect_labels, load_sample, plan_samples
+from train.data.samples import Sample, collect_labels, plan_samples
 from train.data.split import assign_fold, assign_split, check_no_leak
 from train.evaluate import evaluate_quality
-from train.features import StackedFeatures, map_ahead
+from train.features import StackedFeatures
 from train.loop import Validation, fit
 from train.losses import build_losses
 from train.models.heads import adapt_standardization, build_all_heads
@@ -30,8 +29,6 @@ from train.stages.fine_tune import fine_tune, load_square_views
 from train.targets import collect_known, pack_targets
 
 __all__ = ["fit_teacher"]
-
-_PICTURES_AT_ONCE = 256
 
 
 def fit_teacher(
@@ -94,13 +91,13 @@ def fit_teacher(
         tuning.mkdir(exist_ok=True)
         validation = _select_validation(rated, lambda chosen: load_square_views(chosen, size_px))
         log += fine_tune(teacher, [sample for sample in samples if sample.side == "train"], validation, tuning)
-        predictions = _predict(teacher, rated)
-    else:
-        learnt = [sample for sample in rated if sample.side == "train"]
-        ratings = np.array([sample.photo.mos for sample in learnt], dtype=np.float32)
-        teacher.fit_ridges(seen.gather(learnt)[0], ratings, [sample.photo.group for sample in learnt])
-        groups = [sample.photo.group if sample.side == "train" else None for sample in rated]
-        predictions = teacher.predict_features(seen.gather(rated)[0], groups)
+        seen = teacher.open_features(tuning / "features")  # those before were of the backbone as it was
+        seen.compute(rated)
+    learnt = [sample for sample in rated if sample.side == "train"]
+    ratings = np.array([sample.photo.mos for sample in learnt], dtype=np.float32)
+    teacher.fit_ridges(seen.gather(learnt)[0], ratings, [sample.photo.group for sample in learnt])
+    groups = [sample.photo.group if sample.side == "train" else None for sample in rated]
+    predictions = teacher.predict_features(seen.gather(rated)[0], groups)
     teacher.save(out)
     metrics = evaluate_quality(
         [sample.photo for sample in rated], [sample.side for sample in rated], predictions["quality"]
@@ -174,16 +171,6 @@ def _draw_batches(
         for start in range(0, len(order) - size + 1, size):
             batch = order[start : start + size]
             yield features[batch].astype(np.float32), {name: values[batch] for name, values in targets.items()}
-
-
-def _predict(teacher: Teacher, samples: Sequence[Sample]) -> dict[str, NDArray[np.float32]]:
-    """What a fine-tuned teacher says of ``samples``; all of their pictures at once would need gigabytes."""
-    size_px = teacher.config.backbones[0].input_size_px
-    pictures = map_ahead(lambda sample: load_sample(sample, size_px)[0], samples)
-    answers = []
-    while some := list(islice(pictures, _PICTURES_AT_ONCE)):
-        answers.append(teacher.predict(some))
-    return {name: np.concatenate([each[name] for each in answers]) for name in answers[0]}
 
 
 def _select_validation(rated: Sequence[Sample], gather: Any) -> Validation:
