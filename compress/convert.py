@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from compress.sharing import share_vectors
+from compress.float_outputs import make_outputs_float
 
 __all__ = ["convert_float", "convert_int8"]
 
@@ -34,7 +34,7 @@ def convert_float(model: tf_keras.Model, weights: str = "float32") -> bytes:
 
 
 def convert_int8(model: tf_keras.Model, views: np.ndarray) -> bytes:
-    """Full int8: per-channel weights, uint8 input, int8 outputs.
+    """Int8 up to the last layer, which is float32: per-channel weights, uint8 input, float32 outputs.
 
     Args:
         model: a deploy-form student, with fake-quantisation nodes (``compress.qat.wrap_for_qat``), trained or not, or
@@ -57,7 +57,7 @@ def convert_int8(model: tf_keras.Model, views: np.ndarray) -> bytes:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.uint8
     converter.inference_output_type = tf.int8
-    return share_vectors(converter.convert())
+    return make_outputs_float(converter.convert())
 
 
 def _image_spec(model: tf_keras.Model, dtype: tf.DType) -> tf.TensorSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import time
@@ -12,6 +13,7 @@ from typing import TypeAlias
 
 from compress.contract import build_contract
 from compress.files import find_models
+from compress.float_outputs import make_outputs_float
 from compress.looks import collect_views, take_looks
 from compress.recipe import Recipe
 from compress.run import STAGE
@@ -39,6 +41,8 @@ def recalibrate(
 ) -> Path:
     """Fits the maps to points and intervals again, as the recipe's ``[contract]`` says, and packs the models with them.
 
+    An int8 model of before 2026-12, whose outputs were int8, too, gets the last layer in float32 that ``run`` gives it.
+
     Args:
         artifact: of ``python -m compress run``. It stays as it is. It may lack its pruned model; so does the new one.
         recipe_path: may differ from the one that the artifact was made by in ``[contract]`` alone.
@@ -65,7 +69,7 @@ def recalibrate(
         )
     name = made["name"]
     sources = find_models(artifact, name)
-    packed = {kind: read_model(path) for kind, path in sources.items()}
+    packed = {kind: _read(path) for kind, path in sources.items()}
     if detail is not None and not recipe.contract.detail_share:
         raise UsageError(f"{recipe_path} asks for no second look that {detail} could take: set detail_share")
     closer = _read_own(packed) if detail is None else _read_others(packed, made["split_seed"], artifact, detail)
@@ -105,6 +109,18 @@ def recalibrate(
     return out / sources["int8"].name
 
 
+def _read(path: Path) -> ModelFile:
+    """A model, its outputs in float32 if they were not."""
+    model = read_model(path)
+    networks = [make_outputs_float(each) for each in model.networks]
+    digests = [hashlib.sha256(each).hexdigest() for each in networks]
+    contract = replace(model.contract, tflite_sha256=digests[0])
+    if contract.detail is not None and contract.detail.network is not None:
+        network = replace(contract.detail.network, tflite_sha256=digests[1])
+        contract = replace(contract, detail=replace(contract.detail, network=network))
+    return ModelFile(networks[0], contract, *networks[1:])
+
+
 def _read_own(packed: Mapping[str, ModelFile]) -> dict[str, Network]:
     """The networks that take the second look in ``packed``."""
     return {kind: (each.contract.detail_network, each.detail) for kind, each in packed.items()}
@@ -117,7 +133,7 @@ def _read_others(packed: Mapping[str, ModelFile], split_seed: int, artifact: Pat
         UsageError: ``detail`` lacks a kind, or its networks see or tell something else, or were split otherwise.
     """
     made = read_provenance(detail, STAGE)
-    models = {kind: read_model(path) for kind, path in find_models(detail, made["name"]).items()}
+    models = {kind: _read(path) for kind, path in find_models(detail, made["name"]).items()}
     if missing := sorted(set(packed) - set(models)):
         raise UsageError(f"{detail} has no {', '.join(missing)} model beside that of {artifact}: run compress again")
     if made["split_seed"] != split_seed:

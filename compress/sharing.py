@@ -13,7 +13,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from edge_runtime.model_file import TFLITE_IDENTIFIER
 
-__all__ = ["share_vectors"]
+__all__ = ["pack_shared", "share_vectors"]
 
 _ALIGNMENT = 16  # of the buffers, as TFLite's schema demands (force_align)
 
@@ -21,7 +21,12 @@ _ALIGNMENT = 16  # of the buffers, as TFLite's schema demands (force_align)
 def share_vectors(flatbuffer: bytes) -> bytes:
     """The same model in fewer bytes; it answers bit by bit the same. What was shared already stays as it is."""
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(flatbuffer)))
-    builder = _SharingBuilder(len(flatbuffer))
+    return pack_shared(model, len(flatbuffer))
+
+
+def pack_shared(model: schema.ModelT, size: int = 1024) -> bytes:
+    """The flatbuffer of a model; ``size`` bytes or so, which grow where they do not do."""
+    builder = _SharingBuilder(size)
     builder.Finish(model.Pack(builder), file_identifier=TFLITE_IDENTIFIER)
     return bytes(builder.Output())
 

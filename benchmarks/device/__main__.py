@@ -70,7 +70,7 @@ def _add_compare(commands: Any) -> None:
         "compare",
         help="two machines: do they answer alike, and which is how much faster",
         description="Compares two files that `bench --out` wrote.",
-        epilog="Exit codes: 0 outputs identical to the last bit, 1 they differ, 2 nothing to compare.",
+        epilog="Exit codes: 0 outputs alike, to 1e-5 at least, 1 they differ, 2 nothing to compare.",
     )
     command.set_defaults(call=_run_compare)
     command.add_argument("first", type=Path)
@@ -78,9 +78,9 @@ def _add_compare(commands: Any) -> None:
 
 
 def _run_compare(parsed: argparse.Namespace) -> int:
-    lines, is_equal = compare_records(load_record(parsed.first), load_record(parsed.second))
+    lines, are_alike = compare_records(load_record(parsed.first), load_record(parsed.second))
     print("\n".join(lines))
-    return EXIT_FINE if is_equal else EXIT_DIFFERENT
+    return EXIT_FINE if are_alike else EXIT_DIFFERENT
 
 
 if __name__ == "__main__":

@@ -115,7 +115,8 @@ def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -
     ("other", "code", "told"),
     [
         (record(0.5, p50_ms=5.0), 0, ["second over first 2.50", "identical to the last bit"]),
-        (record(0.75), 1, ["largest difference by output: quality 0.25"]),
+        (record(0.500004), 0, ["outputs alike; largest difference by output: quality 4e-06"]),
+        (record(0.5001), 1, ["outputs differ; largest difference by output: quality 0.0001"]),
         (record(0.5, sha256="cd"), 2, ["no model file with outputs is in both"]),
         ({"schema": 9, "models": []}, 2, ["no record of schema 1"]),
     ],

@@ -15,7 +15,6 @@ from compress.equalize import equalize_squeeze_excite  # noqa: E402
 from edge_runtime.interpreter import Interpreter  # noqa: E402
 
 SIZES = {"quality": 1, "attributes": 5, "category": 2, "style": 3}
-INT8_STEP = 1 / 256  # a sigmoid's output in int8
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +66,10 @@ def test_the_int8_file_answers_much_like_the_model(
 def test_the_int8_file_was_really_rounded(
     ptq_flatbuffer: bytes, float_flatbuffer: bytes, natural_views: np.ndarray
 ) -> None:
-    steps = predict(ptq_flatbuffer, natural_views)["quality"] / INT8_STEP
-    np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
-    assert len(np.unique(steps)) > 10
+    tensors = Interpreter(ptq_flatbuffer)._native.get_tensor_details()
+    maps = [tensor["dtype"] for tensor in tensors if len(tensor["shape"]) == 4 and tensor["shape"][0] == 1]
+    assert len(maps) > 50 and set(maps) <= {np.int8, np.uint8}
+    assert len(np.unique(predict(ptq_flatbuffer, natural_views)["quality"])) == len(natural_views)
     assert len(ptq_flatbuffer) < 0.4 * len(float_flatbuffer)
 
 
@@ -83,7 +83,7 @@ def test_a_file_takes_uint8_and_names_its_four_outputs(
     assert interpreter.output_sizes == SIZES
     inputs, outputs = read_tensor_types(flatbuffer)
     assert inputs == {np.uint8}
-    assert outputs == {np.float32 if kind == "float" else np.int8}
+    assert outputs == {np.float32}
 
 
 @pytest.mark.parametrize("kind", ["float", "int8"])
@@ -95,7 +95,8 @@ def test_xnnpack_takes_the_graph_whole(kind: str, float_flatbuffer: bytes, ptq_f
     # The one step that is not part of the delegate's share: uint8 becomes what the graph computes with.
     assert operations.get("CAST", 0) == (1 if kind == "float" else 0)
     assert operations.get("QUANTIZE", 0) == (0 if kind == "float" else 1)
-    assert "DEQUANTIZE" not in operations and "HARD_SWISH" not in operations
+    assert operations.get("DEQUANTIZE", 0) == (0 if kind == "float" else 1)  # in front of the last layer
+    assert "HARD_SWISH" not in operations
 
 
 def test_black_white_and_extreme_views_are_answered(ptq_flatbuffer: bytes, float_flatbuffer: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from compress.files import find_models
-from edge_runtime.contract import ModelContract, PiecewiseLinear, ViewSpec
+from edge_runtime.contract import DetailSpec, ModelContract, NetworkInfo, PiecewiseLinear, ViewSpec
 from edge_runtime.errors import UsageError
 from edge_runtime.model_file import pack_model, read_model, unpack_model
 from train.artifact import finish_artifact
@@ -206,3 +207,31 @@ def test_networks_that_cannot_take_the_second_look_are_refused(
     with pytest.raises(UsageError, match=message):
         recalibrate(artifact, recipe, write_labels(), tmp_path / "out", detail=write_partner(**partner))
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.needs_tensorflow
+def test_outputs_of_both_networks_are_float_from_then_on(
+    tmp_path: Path,
+    artifact: Path,
+    write_labels: Callable[..., Path],
+    deploy_student: Any,
+    natural_views: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of models that were made when outputs were int8, too, one of them with a second network."""
+    from compress import convert
+    from compress import recalibrate as stage
+
+    monkeypatch.setattr(stage, "collect_views", lambda *_: [[view, view[::-1]] for view in natural_views])
+    with monkeypatch.context() as patched:
+        patched.setattr(convert, "make_outputs_float", lambda flatbuffer: flatbuffer)
+        rounded = convert.convert_int8(deploy_student, natural_views)
+    float_outputs, contract = unpack_model(artifact / "m.tflite")
+    network = NetworkInfo("p", "2.0.0", hashlib.sha256(rounded).hexdigest())
+    points = contract.quality_calibration, contract.interval_half_width
+    paired = replace(contract, detail=DetailSpec(0.8, *points, network=network))
+    (artifact / "m.tflite").write_bytes(pack_model(rounded, paired, rounded))
+    (tmp_path / "r.toml").write_text(RECIPE + "detail_share = 0.8\n", encoding="utf-8")
+    stage.recalibrate(artifact, tmp_path / "r.toml", write_labels(), tmp_path / "out")
+    assert read_model(tmp_path / "out" / "m.tflite").networks == (float_outputs, float_outputs)
+    assert read_model(tmp_path / "out" / "m-float.tflite").detail is None
