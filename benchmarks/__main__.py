@@ -16,6 +16,7 @@ COMMANDS = (
     "run",
     "accuracy",
     "fidelity",
+    "labels",
     "thresholds",
     "best",
     "explain",
@@ -29,6 +30,7 @@ COMMANDS = (
     "peers",
     "pareto",
     "compression",
+    "architectures",
 )
 EXIT_USAGE = 2
 

@@ -18,6 +18,7 @@ from benchmarks.accuracy_report.agreement_sections import (
 )
 from benchmarks.accuracy_report.drawings import build_thumbnail, draw_calibration
 from benchmarks.accuracy_report.goals import collect_goals
+from benchmarks.accuracy_report.label_sections import build_labels
 from benchmarks.accuracy_report.page import build_page
 from benchmarks.accuracy_report.photos import ScoredPhoto
 from benchmarks.accuracy_report.robustness_sections import (
@@ -81,6 +82,7 @@ def _build(report: Mapping[str, Any], scored: Sequence[ScoredPhoto]) -> str:
         build_false_alarms(report["false_alarms"], labels, subject),
         build_false_blur(report["false_blur"], labels, subject, thumbnails),
         build_verdicts(report["verdicts"], labels),
+        build_labels(report["labels"], labels, subject),
         build_invariance(report["invariance"], labels),
         build_worst(report["worst"], thumbnails, labels[subject]),
     ]

@@ -17,6 +17,7 @@ from benchmarks.accuracy_report.calibration import compare_models, compare_with_
 from benchmarks.accuracy_report.false_alarms import measure_false_alarms, measure_false_blur
 from benchmarks.accuracy_report.goals import collect_goals
 from benchmarks.accuracy_report.invariance import measure_invariance
+from benchmarks.accuracy_report.label_heads import measure_labels
 from benchmarks.accuracy_report.ladders import measure_ladders
 from benchmarks.accuracy_report.photos import DEFAULT_TRAINING, ScoredPhoto, find_clean, open_models, score_photos
 from benchmarks.accuracy_report.report import write_report
@@ -56,7 +57,8 @@ class AccuracyOptions:
         seed: of the split; None: the artifact's.
         resamples: of each bootstrap.
         photos_per_test: photos for each kind of fault, and for the tests of invariance.
-        training: the config whose ``[samples]`` say which photos are taken for flawless.
+        training: the config whose ``[samples]`` say which photos are taken for flawless, and whose ``[labels]`` what
+            the manifests' words for categories and styles mean.
         clean_sources: further sources whose photos are.
         is_forced: overwrite earlier results.
     """
@@ -177,7 +179,8 @@ def _measure(
     points = {key: np.array([entry.scores[key].quality for entry in rated]) for key in scorers}
     if teacher is not None:
         points = {"teacher": teacher[is_rated], **points}
-    samples = _load_samples(options.training)
+    training = _load_training(options.training)
+    samples, words = training.samples, {"category": training.labels.category, "style": training.labels.style}
     clean = find_clean(scored, samples.clean_from_mos, (*samples.clean_sources, *options.clean_sources))
     agreement = compute_agreement(rated, points, options.resamples)
     fidelity: dict[str, Any] | None = None
@@ -199,16 +202,17 @@ def _measure(
         "false_alarms": measure_false_alarms(clean, list(scorers), scorers[subject].contract.view, policy),
         "false_blur": measure_false_blur(clean, list(scorers), scorers[subject].contract.view, policy),
         "invariance": measure_invariance(scored, scorers, options.photos_per_test),
+        "labels": measure_labels(scored, scorers, subject, words),
         "verdicts": measure_verdicts(scored, list(scorers), policy),
         "worst": _find_worst(rated, subject),
     }
 
 
-def _load_samples(training: Path) -> Any:
+def _load_training(training: Path) -> Any:
     from train.config import TeacherConfig
     from train.config_reader import load_config
 
-    return load_config(training, TeacherConfig).samples
+    return load_config(training, TeacherConfig)
 
 
 def _compute_srcc_loss(models: Mapping[str, Any]) -> float | None:

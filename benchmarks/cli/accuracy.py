@@ -29,7 +29,7 @@ def add_command(commands: Any) -> None:
     command = add_subcommand(
         commands,
         "accuracy",
-        help="agreement with people, ladders of faults, culprits, invariance, calibration, int8 against float",
+        help="agreement with people, ladders of faults, culprits, labels, invariance, calibration, int8 against float",
         description="Writes accuracy.html, a page that needs nothing outside itself, and accuracy.json.",
     )
     command.set_defaults(call=_run)
@@ -51,7 +51,7 @@ def add_command(commands: Any) -> None:
         "--training",
         type=Path,
         default=AccuracyOptions.training,
-        help="config whose [samples] say which photos are flawless",
+        help="config whose [samples] say which photos are flawless, and whose [labels] what manifests' words mean",
     )
     add(
         "--clean-source",

@@ -106,7 +106,7 @@ def test_faulty_tables(tmp_path: Path, images: Path, text: str, message: str) ->
 
 def test_wrong_use(tmp_path: Path, images: Path) -> None:
     scores = write(tmp_path / "s.csv", "Image name,MOS\n00001.jpg,20\n")
-    with pytest.raises(UsageError, match="there are ava, biq2021_more, clothing, folder, grocery, kadid10k, "):
+    with pytest.raises(UsageError, match="there are ava, biq2021_more, clothing, folder, grocery, imagenet_samples, "):
         adapt("imagenet", images, scores, tmp_path / "m.csv")
     with pytest.raises(InputError, match="not a folder"):
         adapt("spaq", tmp_path / "absent", scores, tmp_path / "m.csv")
@@ -161,6 +161,22 @@ def test_the_photos_of_a_known_list(tmp_path: Path, images: Path) -> None:
     assert {photo.file for photo in load_manifest(tmp_path / "m.csv")} < wanted
     with pytest.raises(ManifestError, match="no photos that are wanted"):
         adapt("folder", images, None, tmp_path / "n.csv", within=set())
+
+
+def test_imagenet_samples_have_the_category_of_their_class(tmp_path: Path) -> None:
+    for name in (
+        "n01440764_tench",
+        "n02910353_buckle",
+        "n03481172_hammer",
+        "n04398044_teapot",
+        "n04591157_Windsor_tie",
+    ):
+        write(tmp_path / f"{name}.JPEG", "x")
+    write(tmp_path / "README.md", "no photo")
+    assert adapt("imagenet_samples", tmp_path, None, tmp_path / "m.csv") == (5, [])
+    photos = load_manifest(tmp_path / "m.csv")
+    assert [photo.category for photo in photos] == ["no_product", "accessories", "", "kitchen", "accessories"]
+    assert {photo.source for photo in photos} == {"imagenet-sample-images"}
 
 
 def test_no_folder_drowns_the_others(tmp_path: Path, images: Path) -> None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_runtime.errors import ManifestError
 from edge_runtime.formats import PHOTO_SUFFIXES
 from edge_runtime.paths import exists_as_file
+from train.data.imagenet_products import find_category
 from train.data.score_tables import (
     parse_number,
     parse_score,
@@ -177,6 +178,15 @@ def _read_folder(folder: Path) -> Iterator[Entry]:
         yield Entry(number, name, None, f"{folder.resolve().name}/{name}")
 
 
+def _read_imagenet_samples(folder: Path) -> Iterator[Entry]:
+    """One photo of each class of ImageNet (github.com/EliSchwartz/imagenet-sample-images), with the category that its
+    class is of. For asking a model about photos of which it was never told a category; who trains on them takes them
+    for a folder."""
+    for entry in _read_folder(folder):
+        number, _, name = Path(entry.name).stem.partition("_")
+        yield replace(entry, category=find_category(number, name))
+
+
 ADAPTERS: dict[str, Adapter] = {
     "ava": Adapter(
         description="images: folder images/; scores: AVA.txt",
@@ -213,6 +223,14 @@ ADAPTERS: dict[str, Adapter] = {
         licence="MIT",
         style="phone_in_store",
         read=_read_grocery,
+    ),
+    "imagenet_samples": Adapter(
+        description="images: a checkout of EliSchwartz/imagenet-sample-images, and no scores: categories by class",
+        source="imagenet-sample-images",
+        licence="none stated",
+        style="general",
+        read=_read_imagenet_samples,
+        has_table=False,
     ),
     "kadid10k": Adapter(
         description="images: folder images/; scores: dmos.csv",
