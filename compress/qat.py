@@ -19,6 +19,7 @@ from tf_keras import layers
 from train.loop import Validation, fit
 from train.losses import build_losses
 from train.models.mobilenet_v3 import Swish
+from train.models.student import OUTPUT_NAMES
 from train.training_config import FitConfig, LossConfig
 
 __all__ = [
@@ -122,11 +123,12 @@ def wrap_for_qat(deploy: tf_keras.Model, views: NDArray[np.uint8]) -> tf_keras.M
 
 
 def _measure_ranges(deploy: tf_keras.Model, views: NDArray[np.uint8]) -> dict[str, tuple[float, float]]:
-    """The range of each output that int8 rounds, by layer; 0 is always inside."""
-    ranges = {layer.name: _SIGMOID_RANGE for layer in deploy.layers if _ends_in_sigmoid(layer)}
+    """The range of each layer's output that int8 rounds; 0 is always inside. The model's own outputs stay float."""
+    inner = [layer for layer in deploy.layers if layer.name not in OUTPUT_NAMES]
+    ranges = {layer.name: _SIGMOID_RANGE for layer in inner if _ends_in_sigmoid(layer)}
     measured = [
         layer
-        for layer in deploy.layers
+        for layer in inner
         if (type(layer) in _KERNELS or isinstance(layer, _OUTPUT_ONLY))
         and layer.name not in ranges
         and not _is_fused_into_relu(layer)

@@ -15,6 +15,7 @@ tf_keras = pytest.importorskip("tf_keras")
 from compress.convert import convert_int8  # noqa: E402
 from compress.qat import ChannelQuantizer, fine_tune_quantized, wrap_for_qat  # noqa: E402
 from edge_runtime.interpreter import Interpreter  # noqa: E402
+from train.models.student import OUTPUT_NAMES  # noqa: E402
 from train.training_config import FitConfig, LossConfig  # noqa: E402
 
 PRUNED = ("block4_expand", "block10_project")
@@ -86,7 +87,7 @@ def find_range(wrapped: Any, name: str) -> tuple[float, float]:
 def test_a_small_output_gets_the_range_it_needs(
     deploy_student: Any, wrapped_student: Any, natural_views: np.ndarray
 ) -> None:
-    name = "category"
+    name = "block3_project"
     probe = tf_keras.Model(deploy_student.input, deploy_student.get_layer(name).output)
     outputs = np.asarray(probe(natural_views.astype(np.float32)))
     low, high = find_range(wrapped_student, name)
@@ -107,7 +108,14 @@ def test_a_large_map_loses_its_rare_values(deploy_student: Any, natural_views: n
 
 
 def test_a_sigmoid_keeps_the_range_that_int8_fixes(wrapped_student: Any) -> None:
-    assert find_range(wrapped_student, "block3_se_gate") == find_range(wrapped_student, "quality") == (0.0, 255 / 256)
+    assert find_range(wrapped_student, "block3_se_gate") == (0.0, 255 / 256)
+
+
+def test_the_models_own_outputs_are_not_rounded(wrapped_student: Any) -> None:
+    """The file has its last layer in float."""
+    for name in OUTPUT_NAMES:
+        config = wrapped_student.get_layer(f"quant_{name}").quantize_config
+        assert config.get_output_quantizers(None) == [] and config.kernel_name == "kernel"
 
 
 def test_the_int8_file_is_the_graph_of_post_training_quantisation(qat_flatbuffer: bytes, ptq_flatbuffer: bytes) -> None:
