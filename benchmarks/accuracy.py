@@ -16,6 +16,8 @@ from train.data.split import assign_split
 from train.metrics import bootstrap_interval, compute_plcc, compute_srcc
 
 __all__ = [
+    "EVERY_PHOTO",
+    "PARTS",
     "SUBSETS",
     "Accuracy",
     "PredictQuality",
@@ -29,6 +31,10 @@ __all__ = [
 
 PredictQuality = Callable[[Path], float]
 """A photo's file → the model's score, on any scale that rises with quality."""
+
+EVERY_PHOTO = "all"
+"""In a part's place: no part of the split, for sources that nothing was learnt from."""
+PARTS = ("test", "validation", EVERY_PHOTO)
 
 Entry = TypeVar("Entry")
 MIN_PHOTOS = 3  # a correlation of two points is always 1 or -1 and says nothing
@@ -63,18 +69,24 @@ SUBSETS: Mapping[str, Callable[[Photo], bool]] = {
 }
 
 
-def load_part(manifests: Sequence[Path], part: str, seed: int) -> list[Photo]:
+def load_part(manifests: Sequence[Path], part: str, seed: int | None) -> list[Photo]:
     """All photos of one part of the split, rated or not.
 
     Args:
         manifests: read as one list.
-        part: "test", "validation" or "train".
-        seed: of the split; must be the one the models were trained with, or test photos were trained on.
+        part: "test", "validation" or "train"; or :data:`EVERY_PHOTO`.
+        seed: of the split; must be the one the models were trained with, or test photos were trained on. None will do
+            for :data:`EVERY_PHOTO`.
 
     Raises:
         ManifestError: a manifest is faulty.
+        ValueError: a part is asked for without a seed.
     """
     photos = load_manifests(manifests)
+    if part == EVERY_PHOTO:
+        return photos
+    if seed is None:
+        raise ValueError(f"the {part} part depends on the split's seed: pass it")
     side_of = assign_split(photos, seed)
     return [photo for photo in photos if side_of[photo.file] == part]
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy import load_part, predict_all, thin_out
+from benchmarks.accuracy import EVERY_PHOTO, load_part, predict_all, thin_out
 from benchmarks.accuracy_report.calibration import compare_with_teacher
 from benchmarks.accuracy_report.photos import ScoredPhoto, open_models, score_photos
 from benchmarks.accuracy_report.slices import MIN_PHOTOS
@@ -30,13 +30,11 @@ from benchmarks.teacher import TeacherProcess
 from edge_runtime import PhotoScorer
 from edge_runtime.errors import UsageError
 from edge_runtime.models import list_models
-from train.data.manifest import Photo, load_manifests
+from train.data.manifest import Photo
 
-__all__ = ["EVERY_PHOTO", "OUTPUT_NAME", "PARTS", "FidelityOptions", "format_fidelity", "run_fidelity"]
+__all__ = ["OUTPUT_NAME", "FidelityOptions", "format_fidelity", "run_fidelity"]
 
 OUTPUT_NAME = "fidelity.json"
-EVERY_PHOTO = "all"
-PARTS = ("test", "validation", EVERY_PHOTO)
 METRICS = ("srcc", "plcc", "krcc")  # no RMSE: the teacher's quality is on no scale that people have rated on
 
 
@@ -149,12 +147,8 @@ def _check(options: FidelityOptions) -> None:
 
 
 def _load_photos(options: FidelityOptions, seed: int) -> list[Photo]:
-    if options.part == EVERY_PHOTO:
-        photos = load_manifests(options.data)
-    else:
-        photos = load_part(options.data, options.part, seed)
     by_collection: dict[str, list[Photo]] = {}
-    for photo in photos:
+    for photo in load_part(options.data, options.part, seed):
         by_collection.setdefault(photo.collection, []).append(photo)
     return [photo for members in by_collection.values() for photo in thin_out(members, options.limit)]
 

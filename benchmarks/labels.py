@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy import load_part
+from benchmarks.accuracy import EVERY_PHOTO, load_part
 from benchmarks.accuracy_report.label_heads import measure_labels
 from benchmarks.accuracy_report.photos import DEFAULT_TRAINING, score_photos
 from benchmarks.environment import collect_environment, describe_files, read_timestamp
@@ -22,12 +22,10 @@ from edge_runtime import PhotoScorer
 from edge_runtime.errors import UsageError
 from train.config import TeacherConfig
 from train.config_reader import load_config
-from train.data.manifest import load_manifests
 
-__all__ = ["ALL_PARTS", "LabelOptions", "format_labels", "run_labels"]
+__all__ = ["LabelOptions", "format_labels", "run_labels"]
 
 OUTPUT_NAMES = ("labels.json",)
-ALL_PARTS = "all"
 OWN_KEY = "int8"
 
 
@@ -40,7 +38,7 @@ class LabelOptions:
         out: the folder for ``labels.json``.
         artifact: of ``python -m compress run``, or one .tflite file.
         models: further photogate models, name → .tflite file.
-        part: of the split; :data:`ALL_PARTS` for photos whose labels nothing has learnt.
+        part: of the split; :data:`benchmarks.accuracy.EVERY_PHOTO` for photos whose labels nothing has learnt.
         seed: of the split; None: the artifact's.
         training: the config whose ``[labels]`` say what the manifests' words mean.
         is_forced: overwrite an earlier result.
@@ -70,9 +68,8 @@ def run_labels(
     """
     check_output_folder(options.out, OUTPUT_NAMES, force=options.is_forced)
     check_model_names((name for name, _ in options.models), reserved=(OWN_KEY,))
-    is_whole = options.part == ALL_PARTS
-    seed = None if is_whole else choose_split_seed(options.artifact, options.seed)
-    photos = load_manifests(options.data) if seed is None else load_part(options.data, options.part, seed)
+    seed = None if options.part == EVERY_PHOTO else choose_split_seed(options.artifact, options.seed)
+    photos = load_part(options.data, options.part, seed)
     labels = load_config(options.training, TeacherConfig).labels
     paths = {OWN_KEY: find_int8_model(options.artifact), **dict(options.models)}
     with ExitStack() as stack:

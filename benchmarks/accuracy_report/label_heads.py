@@ -160,7 +160,7 @@ def _encode(picture: Image.Image) -> Image.Image:
 
 
 _CHANGES: Mapping[str, Callable[[Image.Image], Image.Image]] = {
-    "as they are": lambda picture: picture,
+    "as they are": lambda picture: picture,  # decoded in full, as the others are, and not at the file's smaller scale
     "one size": _resize,
     "one shape": _crop_square,
     "one encoder": _encode,

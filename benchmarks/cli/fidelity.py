@@ -6,9 +6,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from benchmarks.accuracy import PARTS
 from benchmarks.cli.options import EXIT_FINE, EXIT_ROW_FAILED, add_models, add_output, add_photos, add_teacher
 from benchmarks.cli.options import add_command as add_subcommand
-from benchmarks.fidelity import PARTS, FidelityOptions, format_fidelity, run_fidelity
+from benchmarks.fidelity import FidelityOptions, format_fidelity, run_fidelity
 from benchmarks.options import build_options
 
 __all__ = ["add_command"]

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.accuracy import PARTS
 from benchmarks.cli.options import EXIT_FINE, EXIT_ROW_FAILED, add_artifact, add_models, add_output, add_photos
 from benchmarks.cli.options import add_command as add_subcommand
-from benchmarks.labels import ALL_PARTS, LabelOptions, format_labels, run_labels
+from benchmarks.labels import LabelOptions, format_labels, run_labels
 from benchmarks.options import build_options
 
 __all__ = ["add_command"]
@@ -24,7 +25,7 @@ def add_command(commands: Any) -> None:
         description="Holds category and style against the manifests' labels, and writes labels.json.",
     )
     command.set_defaults(call=_run)
-    add_photos(command, part=LabelOptions.part, parts=("test", "validation", ALL_PARTS))
+    add_photos(command, part=LabelOptions.part, parts=PARTS)
     add_output(command, "folder for labels.json")
     add_artifact(command)
     add_models(command, "a further photogate .tflite")
