@@ -12,13 +12,13 @@ from collections import Counter
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
+from compress.graph import add_float_twin, build_dequantize, declare_float, name_kind, read_kind, read_model_graph
 from compress.sharing import pack_shared
 
 __all__ = ["make_outputs_float"]
 
 _STORED_TYPES = {schema.TensorType.INT8: np.int8, schema.TensorType.INT32: np.int32}
 _NO_BIAS = -1
-_DEQUANTIZE_VERSION = 2  # the first that takes int8
 
 
 def make_outputs_float(flatbuffer: bytes) -> bytes:
@@ -32,8 +32,7 @@ def make_outputs_float(flatbuffer: bytes) -> bytes:
     Raises:
         ValueError: an output is of another layer.
     """
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(flatbuffer)))
-    graph = model.subgraphs[0]
+    model, graph = read_model_graph(flatbuffer)
     if all(graph.tensors[output].type == schema.TensorType.FLOAT32 for output in graph.outputs):
         return flatbuffer
     last = _find_last_layers(model, graph)
@@ -44,17 +43,17 @@ def make_outputs_float(flatbuffer: bytes) -> bytes:
         if any(operator is layer for layer in last):
             values, *constants = (int(index) for index in operator.inputs)
             if values not in read_as_float:
-                read_as_float[values] = _add_float_twin(graph, values)
-                operators.append(_build_dequantize(model, values, read_as_float[values]))
+                read_as_float[values] = add_float_twin(graph, values)
+                operators.append(build_dequantize(model, values, read_as_float[values]))
             for index in constants:
                 if index == _NO_BIAS or graph.tensors[index].type == schema.TensorType.FLOAT32:  # shared, and done
                     continue
                 _store_as_float(model, graph.tensors[index], users)
             operator.inputs = [read_as_float[values], *constants]
-            _declare_float(graph.tensors[operator.outputs[0]])
+            declare_float(graph.tensors[operator.outputs[0]])
         operators.append(operator)
     for output in graph.outputs:
-        _declare_float(graph.tensors[output])
+        declare_float(graph.tensors[output])
     graph.operators = operators
     return pack_shared(model, len(flatbuffer))
 
@@ -67,43 +66,10 @@ def _find_last_layers(model: schema.ModelT, graph: schema.SubGraphT) -> list[sch
 
 def _find_last_layer(model: schema.ModelT, makers: dict[int, schema.OperatorT], output: int) -> schema.OperatorT:
     operator = makers[output]
-    if _read_kind(model, operator) == schema.BuiltinOperator.LOGISTIC:
+    if read_kind(model, operator) == schema.BuiltinOperator.LOGISTIC:
         operator = makers[int(operator.inputs[0])]
-    if _read_kind(model, operator) != schema.BuiltinOperator.FULLY_CONNECTED:
-        raise ValueError(f"an output comes from a {_name_kind(model, operator)}, not a connected layer")
-    return operator
-
-
-def _read_kind(model: schema.ModelT, operator: schema.OperatorT) -> int:
-    code = model.operatorCodes[operator.opcodeIndex]
-    return max(code.builtinCode, code.deprecatedBuiltinCode)  # the older field holds codes up to 127
-
-
-def _name_kind(model: schema.ModelT, operator: schema.OperatorT) -> str:
-    kind = _read_kind(model, operator)
-    return next(name for name, value in vars(schema.BuiltinOperator).items() if value == kind)
-
-
-def _add_float_twin(graph: schema.SubGraphT, index: int) -> int:
-    """A float32 tensor of a tensor's shape; its index."""
-    tensor = graph.tensors[index]
-    twin = schema.TensorT()
-    twin.shape, twin.shapeSignature, twin.name = tensor.shape, tensor.shapeSignature, tensor.name + b"/float"
-    twin.type, twin.buffer = schema.TensorType.FLOAT32, 0  # buffer 0 is the empty one
-    graph.tensors.append(twin)
-    return len(graph.tensors) - 1
-
-
-def _build_dequantize(model: schema.ModelT, source: int, target: int) -> schema.OperatorT:
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.DEQUANTIZE
-    code.version = _DEQUANTIZE_VERSION
-    model.operatorCodes.append(code)
-    operator = schema.OperatorT()
-    operator.opcodeIndex = len(model.operatorCodes) - 1
-    operator.inputs, operator.outputs = [source], [target]
-    operator.builtinOptionsType = schema.BuiltinOptions.DequantizeOptions
-    operator.builtinOptions = schema.DequantizeOptionsT()
+    if read_kind(model, operator) != schema.BuiltinOperator.FULLY_CONNECTED:
+        raise ValueError(f"an output comes from a {name_kind(model, operator)}, not a connected layer")
     return operator
 
 
@@ -118,8 +84,4 @@ def _store_as_float(model: schema.ModelT, tensor: schema.TensorT, users: Counter
     buffer.data = np.frombuffer(values.astype(np.float32).tobytes(), dtype=np.uint8)
     model.buffers.append(buffer)
     tensor.buffer = len(model.buffers) - 1
-    _declare_float(tensor)
-
-
-def _declare_float(tensor: schema.TensorT) -> None:
-    tensor.type, tensor.quantization = schema.TensorType.FLOAT32, None
+    declare_float(tensor)

@@ -1,4 +1,7 @@
-"""``python -m compress recalibrate``: a compressed model as it is, with a contract made anew."""
+"""``python -m compress recalibrate``: a compressed model as it is, with a contract made anew.
+
+It may get hidden units for its categories, too: they change no other answer (``compress.category_units``).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TypeAlias
 
+from compress.category_fit import learn_categories
+from compress.category_units import add_category_units, has_category_units
 from compress.contract import build_contract
 from compress.files import find_models
 from compress.float_outputs import make_outputs_float
@@ -45,7 +50,8 @@ def recalibrate(
 
     Args:
         artifact: of ``python -m compress run``. It stays as it is. It may lack its pruned model; so does the new one.
-        recipe_path: may differ from the one that the artifact was made by in ``[contract]`` alone.
+        recipe_path: may differ from the one that the artifact was made by in ``[contract]`` alone, and in
+            ``[categories]`` where the artifact's models have no units of that kind.
         labels: artifact of ``label``, whose validation photos the maps are fitted on.
         out: the new artifact's folder.
         detail: artifact whose networks take the second look from now on, each for the same kind; None: those that do.
@@ -61,15 +67,17 @@ def recalibrate(
     made = read_provenance(artifact, STAGE)
     recipe = load_config(recipe_path, Recipe)
     wanted = json.loads(json.dumps(asdict(recipe)))
-    changed = [key for key in wanted if key != "contract" and wanted[key] != made["config"].get(key)]
+    name = made["name"]
+    sources = find_models(artifact, name)
+    packed = {kind: _read(path) for kind, path in sources.items()}
+    is_taught = has_category_units(packed["int8"].flatbuffer)
+    free = ("contract",) if is_taught else ("contract", "categories")
+    changed = [key for key in wanted if key not in free and wanted[key] != made["config"].get(key)]
     if changed:
         raise UsageError(
             f"{recipe_path}: {', '.join(changed)} is not what {artifact} was made with: run compress again, or change "
             "[contract] alone"
         )
-    name = made["name"]
-    sources = find_models(artifact, name)
-    packed = {kind: _read(path) for kind, path in sources.items()}
     if detail is not None and not recipe.contract.detail_share:
         raise UsageError(f"{recipe_path} asks for no second look that {detail} could take: set detail_share")
     closer = _read_own(packed) if detail is None else _read_others(packed, made["split_seed"], artifact, detail)
@@ -96,11 +104,13 @@ def recalibrate(
     views = collect_views(labelled, validation, old.view, recipe.contract.detail_share)
     looks = take_looks(flatbuffer, views, closer["int8"][1])
     contract = build_contract(looks, validation.mos, recipe.contract, labelled, old.view, name, old.provenance)
+    units = None if is_taught else learn_categories(flatbuffer, labelled, recipe.categories, recipe.seed)
     for kind, each in packed.items():
         network, content = closer[kind] if contract.detail else (None, None)
         changed_detail = contract.detail and replace(contract.detail, network=network)
         now = replace(contract, precision=each.contract.precision, detail=changed_detail)
-        (out / sources[kind].name).write_bytes(pack_model(each.flatbuffer, now, content))
+        whole = add_category_units(each.flatbuffer, units) if units else each.flatbuffer
+        (out / sources[kind].name).write_bytes(pack_model(whole, now, content))
     shutil.copyfile(recipe_path, out / "recipe.toml")
     shutil.copyfile(artifact / "metrics.json", out / "metrics.json")
     facts = {key: made[key] for key in ("name", "split_seed", "manifests", "labels", "student")}

@@ -11,7 +11,7 @@ from edge_runtime.contract import DetailSpec, check_attribute_names, check_deduc
 from edge_runtime.errors import UsageError
 from train.config_reader import LARGEST_SEED, check_ranges
 
-__all__ = ["METHODS", "ContractConfig", "PruneConfig", "QuantizeConfig", "Recipe"]
+__all__ = ["METHODS", "CategoriesConfig", "ContractConfig", "PruneConfig", "QuantizeConfig", "Recipe"]
 
 METHODS = ("ptq", "qat", "best")
 
@@ -69,6 +69,20 @@ class QuantizeConfig:
             learning_rate=(0, math.inf),
             epoch_samples=(0, math.inf),
         )
+
+
+@dataclass(frozen=True)
+class CategoriesConfig:
+    """Hidden units of the category head's own (``compress.category_units``), fitted on at most ``views`` views of the
+    training part; ``units`` 0: it reads the hidden layer that all heads share, and no more."""
+
+    units: int = 0
+    views: int = 32000
+    epochs: int = 60
+    learning_rate: float = 2e-3
+
+    def __post_init__(self) -> None:
+        check_ranges(self, units=(0, 256), views=(1, math.inf), epochs=(1, math.inf), learning_rate=(0, math.inf))
 
 
 @dataclass(frozen=True)
@@ -135,6 +149,7 @@ class Recipe:
     hidden: float = 0.3
     prune: PruneConfig = field(default_factory=PruneConfig)
     quantize: QuantizeConfig = field(default_factory=QuantizeConfig)
+    categories: CategoriesConfig = field(default_factory=CategoriesConfig)
     contract: ContractConfig = field(default_factory=ContractConfig)
 
     def __post_init__(self) -> None:

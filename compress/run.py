@@ -13,6 +13,8 @@ import numpy as np
 import tf_keras
 from numpy.typing import NDArray
 
+from compress.category_fit import learn_categories
+from compress.category_units import add_category_units
 from compress.contract import build_contract
 from compress.convert import convert_float, convert_int8
 from compress.equalize import equalize_squeeze_excite
@@ -99,6 +101,9 @@ def run(recipe_path: Path, student_folder: Path, out: Path, *, labels: Path | No
     raw = {name: compute_qualities(each, recipe.contract) for name, each in looks.items()}
     scores = {name: _compute_agreement(values, validation, raw["float"]) for name, values in raw.items()}
     chosen = _choose(recipe.quantize.method, scores)
+    units = learn_categories(models[chosen], labelled, recipe.categories, recipe.seed)
+    if units:
+        models = {name: add_category_units(model, units) for name, model in models.items()}
 
     facts = {
         "recipe": recipe.name,

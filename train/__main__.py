@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.errors import UsageError
+from train.arguments import add_backbone_weights, add_data, add_out, parse_count, parse_side_px
 from train.command import run_stage
 from train.data.adapters import adapt
 from train.data.public_sets import ADAPTERS
@@ -54,6 +55,19 @@ def _run_fit_teacher(arguments: argparse.Namespace) -> None:
     _print_metrics(metrics)
 
 
+def _run_classify(arguments: argparse.Namespace) -> None:
+    from train.stages.classify import classify
+
+    count = classify(
+        arguments.data,
+        arguments.out,
+        weights=arguments.weights,
+        split_seed=arguments.split_seed,
+        force=arguments.force,
+    )
+    print(f"{count} photos in {arguments.out}")
+
+
 def _run_label(arguments: argparse.Namespace) -> None:
     from train.stages.label import label
 
@@ -65,6 +79,7 @@ def _run_label(arguments: argparse.Namespace) -> None:
         detail_share=arguments.detail_share,
         answers=arguments.answers,
         otherwise=arguments.otherwise,
+        classes=arguments.classes,
         weights=arguments.weights,
         clean_sources=arguments.clean_source,
         force=arguments.force,
@@ -179,9 +194,9 @@ def _build_parser() -> argparse.ArgumentParser:
 
     teacher = stages.add_parser("fit-teacher", help="train the teacher on rated photographs")
     teacher.add_argument("--config", type=Path, required=True, help="train/configs/teacher*.toml")
-    _add_data(teacher)
-    _add_out(teacher)
-    _add_backbone_weights(teacher, "a backbone's weights: a model.json, .npz, .h5, .pth, .ckpt or .tflite file")
+    add_data(teacher)
+    add_out(teacher)
+    add_backbone_weights(teacher, "a backbone's weights: a model.json, .npz, .h5, .pth, .ckpt or .tflite file")
     teacher.add_argument("--features", type=Path, metavar="DIR", help="folder of the feature caches (OUT/features)")
     teacher.add_argument(
         "--leave-out",
@@ -192,6 +207,25 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     teacher.set_defaults(run=_run_fit_teacher)
 
+    classify = stages.add_parser("classify", help="ask an ImageNet classifier what the student's photos show")
+    classify.add_argument(
+        "--weights",
+        type=Path,
+        required=True,
+        metavar="PTH",
+        help="EfficientNet-Lite2's checkpoint, with its last layer",
+    )
+    classify.add_argument(
+        "--split-seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="the teacher's split_seed: the training part is asked about (0)",
+    )
+    add_data(classify)
+    add_out(classify)
+    classify.set_defaults(run=_run_classify)
+
     label = stages.add_parser("label", help="let the teacher judge the views the student will learn from")
     judge = label.add_mutually_exclusive_group(required=True)
     judge.add_argument("--teacher", type=Path, help="artifact of fit-teacher")
@@ -199,10 +233,13 @@ def _build_parser() -> argparse.ArgumentParser:
     label.add_argument(
         "--otherwise", type=Path, metavar="TFLITE", help="an exported float model, to judge what --answers lack"
     )
-    _add_data(label)
-    _add_out(label)
     label.add_argument(
-        "--view-size", type=_parse_side_px, default=320, metavar="PX", help="side of the student's view (320)"
+        "--classes", type=Path, metavar="NPZ", help="what a classifier says of the photos: classes.npz of classify"
+    )
+    add_data(label)
+    add_out(label)
+    label.add_argument(
+        "--view-size", type=parse_side_px, default=320, metavar="PX", help="side of the student's view (320)"
     )
     label.add_argument(
         "--detail-share",
@@ -211,7 +248,7 @@ def _build_parser() -> argparse.ArgumentParser:
         metavar="SHARE",
         help="the views show the photo's middle, this share of its sides, for a network of second looks (0: the whole)",
     )
-    _add_backbone_weights(label, "a backbone's weights, if they lie elsewhere now")
+    add_backbone_weights(label, "a backbone's weights, if they lie elsewhere now")
     label.add_argument(
         "--clean-source",
         action="append",
@@ -224,7 +261,7 @@ def _build_parser() -> argparse.ArgumentParser:
     distil = stages.add_parser("distill", help="train a student on ratings and the teacher's labels")
     distil.add_argument("--config", type=Path, required=True, help="train/configs/student*.toml")
     distil.add_argument("--labels", type=Path, required=True, help="artifact of label")
-    _add_out(distil)
+    add_out(distil)
     distil.add_argument(
         "--weights",
         metavar="FILE",
@@ -235,50 +272,16 @@ def _build_parser() -> argparse.ArgumentParser:
     search = stages.add_parser("search", help="try settings of a teacher or a student (needs the search extra)")
     search.add_argument("--config", type=Path, required=True, help="train/configs/*.toml to start from")
     search.add_argument("--space", type=Path, required=True, help="train/configs/search-*.toml: the settings to try")
-    search.add_argument("--trials", type=_parse_count, default=20, help="trials in all (20)")
+    search.add_argument("--trials", type=parse_count, default=20, help="trials in all (20)")
     search.add_argument(
         "--data", type=Path, action="append", metavar="MANIFEST", help="for a teacher, as fit-teacher's"
     )
     search.add_argument("--features", type=Path, metavar="DIR", help="a teacher's feature cache (OUT/features)")
     search.add_argument("--labels", type=Path, help="for a student, as distill's")
     search.add_argument("--out", type=Path, required=True, help="folder of the trials; an unfinished search is resumed")
-    _add_backbone_weights(search, "starting weights, as for the stage itself")
+    add_backbone_weights(search, "starting weights, as for the stage itself")
     search.set_defaults(run=_run_search)
     return parser
-
-
-def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data", type=Path, required=True, action="append", metavar="MANIFEST", help="may be given several times"
-    )
-
-
-def _add_out(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, required=True, help="artifact folder to make; an unfinished one is resumed")
-    parser.add_argument("--force", action="store_true", help="replace what --out holds")
-
-
-def _add_backbone_weights(parser: argparse.ArgumentParser, text: str) -> None:
-    parser.add_argument(
-        "--weights",
-        action="append",
-        default=[],
-        metavar="[NAME=]FILE",
-        help=f"{text}; with several backbones once for each, with its name",
-    )
-
-
-def _parse_count(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
-    return int(text)
-
-
-def _parse_side_px(text: str) -> int:
-    """A side that the student's five halvings divide."""
-    if not text.isdecimal() or not int(text) or int(text) % 32:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a multiple of 32")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import pytest
 from compress.files import find_models
 from edge_runtime.contract import DetailSpec, ModelContract, NetworkInfo, PiecewiseLinear, ViewSpec
 from edge_runtime.errors import UsageError
+from edge_runtime.interpreter import Interpreter
 from edge_runtime.model_file import pack_model, read_model, unpack_model
 from train.artifact import finish_artifact
 
@@ -91,6 +92,35 @@ def test_the_models_that_are_there_get_the_new_contract(
     assert contract.version == "9.0.0" and flatbuffer == unpack_model(artifact / "m.tflite")[0]
     inputs = json.loads((out / "provenance.json").read_text(encoding="utf-8"))["inputs"]
     assert set(inputs) == {"m-float.tflite", "m.tflite"}
+
+
+@pytest.mark.needs_tensorflow
+def test_categories_may_get_units_of_their_own_once(
+    tmp_path: Path, artifact: Path, write_labels: Callable[..., Path], natural_views: np.ndarray
+) -> None:
+    from compress.recalibrate import recalibrate
+
+    folder = write_labels()
+    with np.load(folder / "labels.npz") as archive:
+        arrays = dict(archive)
+    count = len(natural_views)
+    arrays["sides"] = np.where(np.arange(count) % 2, "train", "validation")
+    arrays["degradations"] = np.full(count, "")
+    arrays["target_category"] = np.tile(np.eye(2, dtype=np.float32)[np.arange(count) // 2 % 2], (1, 2))
+    np.savez(folder / "labels.npz", **arrays)
+    recipe, out = tmp_path / "units.toml", tmp_path / "out"
+    recipe.write_text(f"{RECIPE}[categories]\nunits = 3\n", encoding="utf-8")
+    recalibrate(artifact, recipe, folder, out)
+    for name in ("m-float.tflite", "m.tflite"):
+        old, new = (Interpreter(unpack_model(each / name)[0]) for each in (artifact, out))
+        before, after = old.invoke(natural_views[0]), new.invoke(natural_views[0])
+        np.testing.assert_array_equal(after["quality"], before["quality"])
+        assert np.abs(after["category"] - before["category"]).max() > 0.01
+    again = tmp_path / "again"
+    recalibrate(out, recipe, folder, again)  # what they have learnt stays
+    assert unpack_model(again / "m.tflite")[0] == unpack_model(out / "m.tflite")[0]
+    with pytest.raises(UsageError, match=r"categories is not what .* was made with"):
+        recalibrate(out, tmp_path / "r.toml", folder, tmp_path / "other")
 
 
 @pytest.mark.needs_tensorflow

@@ -15,7 +15,7 @@ from train.config import TeacherConfig
 from train.data.manifest import load_manifest
 from train.data.public_sets import ADAPTERS
 
-STAGES = ("adapt", "fit-teacher", "label", "distill")
+STAGES = ("adapt", "fit-teacher", "classify", "label", "distill")
 HEAVY = ("tensorflow", "keras", "tf_keras", "cv2", "scipy")
 
 

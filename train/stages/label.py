@@ -26,6 +26,7 @@ from train.models.teacher import STAGE as TEACHER_STAGE
 from train.models.teacher import Teacher, load_teacher
 from train.progress import track
 from train.stages.answers import Answers, load_answers
+from train.stages.classes import load_classes, teach_classes
 from train.stages.labelled_views import CROPPED, STAGE, UNSEEN
 from train.stages.model_answers import judge_with_model
 from train.targets import collect_known, pack_targets
@@ -46,6 +47,7 @@ def label(
     detail_share: float = 0.0,
     answers: Path | None = None,
     otherwise: Path | None = None,
+    classes: Path | None = None,
     weights: Sequence[str] = (),
     clean_sources: Sequence[str] = (),
     force: bool = False,
@@ -65,6 +67,8 @@ def label(
         answers: see above.
         otherwise: an exported float model, which judges the views that ``answers`` lack. A model that goes on learning
             keeps its own opinion of them, and learns what is known of them: faults, category, style.
+        classes: what a classifier said of the photos, made by ``classify``. It then stands for the teacher's opinion of
+            categories, and among the hints (``train.stages.classes``).
         weights: where the backbones' weights lie now; see ``load_teacher``.
         clean_sources: further ``source``s whose photos are flawless as far as is known. Their degraded views have known
             attributes, and there are more of them. ``answers`` say themselves which of theirs were.
@@ -91,12 +95,14 @@ def label(
         "detail_share": detail_share,
         "clean_sources": list(clean_sources),
         "otherwise": None if otherwise is None else str(otherwise.resolve()),
+        **({"classes": str(classes.resolve())} if classes else {}),
     }
     photos = load_manifests(manifests)
     unknown = sorted(set(clean_sources) - {photo.source for photo in photos})
     if unknown:
         raise UsageError(f"no photo is of the source {', '.join(unknown)}; see the manifests' column source")
-    inputs = [*manifests, answers or source / PROVENANCE, *([otherwise] if otherwise else [])]
+    told = load_classes(classes) if classes else None
+    inputs = [*manifests, answers or source / PROVENANCE, *(path for path in (otherwise, classes) if path)]
     work = open_artifact(out, settings, inputs, force=force)
     if source == teacher_folder:
         config, judge = _open_teacher(source, weights, work)
@@ -118,8 +124,11 @@ def label(
     # says .84 of 1, and a student that learns from both saw next to none.
     taught = doubt_of_unrated(samples, known, hold_framing_up(samples, known, outputs["attributes"]))
     outputs["attributes"] = np.where(np.isnan(known), taught, known)
-    targets = pack_targets(collect_known(samples, known, config.labels), outputs)
-    targets["hints"] = judged.hints
+    said, hints = collect_known(samples, known, config.labels), judged.hints
+    if told:
+        outputs["category"], class_hints = teach_classes(told, samples, said["category"], config.labels)
+        hints = np.concatenate([hints, class_hints], axis=1)
+    targets = {**pack_targets(said, outputs), "hints": hints}
     is_seen = _write_views(samples, out / "views.npy", ViewSpec(view_size_px, view_size_px), detail_share)
     arrays: dict[str, Any] = {
         "sides": np.where(is_seen, [sample.side for sample in samples], UNSEEN),
