@@ -218,9 +218,9 @@ def _build_parser() -> argparse.ArgumentParser:
     classify.add_argument(
         "--split-seed",
         type=int,
-        default=0,
+        required=True,
         metavar="N",
-        help="the teacher's split_seed: the training part is asked about (0)",
+        help="the teacher's split_seed: its training part is asked about",
     )
     add_data(classify)
     add_out(classify)

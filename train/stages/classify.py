@@ -32,7 +32,7 @@ _BATCH_SIZE = 32
 _LEAST_PROBABILITY = 1e-3  # below it, what a classifier says of a class is noise, and its logarithm would be most of it
 
 
-def classify(manifests: Sequence[Path], out: Path, *, weights: Path, split_seed: int = 0, force: bool = False) -> int:
+def classify(manifests: Sequence[Path], out: Path, *, weights: Path, split_seed: int, force: bool = False) -> int:
     """Asks a classifier about the photos of the training part, and writes its artifact: ``classes.npz``.
 
     Args:

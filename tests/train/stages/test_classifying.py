@@ -50,7 +50,7 @@ def test_a_classifiers_opinion_stands_for_the_teachers_of_categories(chain: Any,
     asked.write_text(
         "\n".join(line for line in lines if not line.startswith("2.png")), encoding="utf-8"
     )  # an unlabelled car
-    count = classify([asked], tmp_path / "classes", weights=weights)
+    count = classify([asked], tmp_path / "classes", weights=weights, split_seed=0)
     classes = load_classes(tmp_path / "classes" / "classes.npz")
     training = [photo.file for photo in load_manifest(asked) if photo.extra.get("split") == "train"]
     assert classes.files.tolist() == training and count == len(training)
@@ -80,6 +80,6 @@ def test_what_cannot_be_classified_is_a_usage_error(chain: Any, tmp_path: Path, 
     manifest = chain.manifest.with_name("untaught.csv")
     manifest.write_text("\n".join([lines[0], *(line for line in lines if line.endswith(",test"))]), encoding="utf-8")
     with pytest.raises(UsageError, match="no photo falls into the training part"):
-        classify([manifest], tmp_path / "classes", weights=weights)
+        classify([manifest], tmp_path / "classes", weights=weights, split_seed=0)
     with pytest.raises(UsageError, match="no file of a classifier's answers"):
         label(chain.teacher, [chain.manifest], tmp_path / "labels", view_size_px=32, classes=weights)
