@@ -112,37 +112,20 @@ def add_category_units(flatbuffer: bytes, units: CategoryUnits) -> bytes:
     """
     model, graph = read_model_graph(flatbuffer)
     head = _find_head(model, graph)
-    widths = [int(graph.tensors[index].shape[-1]) for index in head.statistics]
     last = graph.operators[head.last]
     output = int(last.outputs[0])
-    found = sum(widths), int(graph.tensors[head.hidden].shape[-1]), int(graph.tensors[output].shape[-1])
+    found = (
+        sum(_read_widths(graph, head)),
+        int(graph.tensors[head.hidden].shape[-1]),
+        int(graph.tensors[output].shape[-1]),
+    )
     if found != (len(units.statistics_kernel), *units.kernel.shape):
         raise ValueError(f"the model has {found} statistics, hidden units and categories, the units are for others")
-    count = units.statistics_kernel.shape[1]
     added: list[schema.OperatorT] = []
-    total = _NO_BIAS
-    kernels = np.split(units.statistics_kernel, np.cumsum(widths)[:-1])
-    for number, (index, kernel) in enumerate(zip(head.statistics, kernels, strict=True)):
-        source = index
-        if graph.tensors[index].type != schema.TensorType.FLOAT32:
-            source = add_float_twin(graph, index)
-            added.append(build_dequantize(model, index, source))
-        bias = _NO_BIAS if number else add_constant(model, "category_units/bias", units.statistics_bias)
-        own_kernel = add_constant(model, f"category_units/kernel{number}", kernel.T)
-        part = add_float(graph, f"category_units/part{number}", (1, count))
-        added.append(build_fully_connected(model, source, own_kernel, bias, part))
-        if number:
-            # One dense layer for each statistic instead of one for all, as the hidden layer does it: XNNPACK joins no
-            # more than a few tensors.
-            joined = add_float(graph, f"category_units/sum{number}", (1, count))
-            is_last = number == len(kernels) - 1
-            added.append(build_addition(model, total, part, joined, has_relu=is_last))
-            total = joined
-        else:
-            total = part
+    seen = _add_units(model, head, units, added)
     last_kernel = add_constant(model, "category_units/last", units.units_kernel.T)
     own = add_float(graph, "category_units/own", (1, found[2]))
-    added.append(build_fully_connected(model, total, last_kernel, _NO_BIAS, own))
+    added.append(build_fully_connected(model, seen, last_kernel, _NO_BIAS, own))
     shared = add_float(graph, "category_units/shared", (1, found[2]))
     last.outputs = [shared]
     for index, values in zip(map(int, last.inputs[1:]), (units.kernel.T, units.bias), strict=True):
@@ -151,6 +134,37 @@ def add_category_units(flatbuffer: bytes, units: CategoryUnits) -> bytes:
     sum_up = build_addition(model, own, shared, output)
     graph.operators = [*operators[: head.last + 1], *added, sum_up, *operators[head.last + 1 :]]
     return pack_shared(model, len(flatbuffer))
+
+
+def _add_units(model: schema.ModelT, head: _Head, units: CategoryUnits, added: list[schema.OperatorT]) -> int:
+    """Adds what computes the units to the model's tensors and to ``added``; the tensor (1, units) of their outputs.
+
+    There is a connected layer for each statistic instead of one for all, as in the hidden layer that all heads share:
+    XNNPACK joins no more than a few tensors.
+    """
+    graph = model.subgraphs[0]
+    shape = (1, units.statistics_kernel.shape[1])
+    kernels = np.split(units.statistics_kernel, np.cumsum(_read_widths(graph, head))[:-1])
+    parts = []
+    for number, (source, kernel) in enumerate(zip(head.statistics, kernels, strict=True)):
+        values = source
+        if graph.tensors[source].type != schema.TensorType.FLOAT32:
+            values = add_float_twin(graph, source)
+            added.append(build_dequantize(model, source, values))
+        weights = add_constant(model, f"category_units/kernel{number}", kernel.T)
+        bias = _NO_BIAS if number else add_constant(model, "category_units/bias", units.statistics_bias)
+        parts.append(add_float(graph, f"category_units/part{number}", shape))
+        added.append(build_fully_connected(model, values, weights, bias, parts[-1]))
+    total, *others = parts
+    for number, part in enumerate(others, start=1):
+        joined = add_float(graph, f"category_units/sum{number}", shape)
+        added.append(build_addition(model, total, part, joined, has_relu=number == len(others)))
+        total = joined
+    return total
+
+
+def _read_widths(graph: schema.SubGraphT, head: _Head) -> list[int]:
+    return [int(graph.tensors[index].shape[-1]) for index in head.statistics]
 
 
 def _find_output(model: schema.ModelT) -> int:
@@ -177,6 +191,8 @@ def _find_head(model: schema.ModelT, graph: schema.SubGraphT) -> _Head:
     sources = [int(layer.inputs[0]) for layer in layers]
     mean = schema.BuiltinOperator.MEAN
     statistics = [source for source in sources if _find_maker(graph, source, mean, model) is not None]
+    if len(statistics) < 2:
+        raise ValueError("the model's heads do not read pooled statistics of several blocks: it is no student")
     return _Head(statistics, int(graph.operators[last].inputs[0]), last)
 
 

@@ -17,10 +17,11 @@ from train.artifact import NPZ_ERRORS
 from train.config import TeacherConfig
 from train.config_reader import parse_config
 from train.data.samples import Sample
+from train.hints import pack_hints, unpack_hints
 
 __all__ = ["Answers", "load_answers"]
 
-_LEVELS = 255  # of a probability, and of a hint between its component's least and largest
+_LEVELS = 255  # of a probability
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,6 @@ class Answers:
         """
         backbones = tuple(replace(entry, weights=Path(entry.weights).name) for entry in self.config.backbones)
         is_hinted = ~np.isnan(self.hints).any(axis=1)
-        hints = self.hints[is_hinted]
-        low, high = hints.min(axis=0, initial=0.0), hints.max(axis=0, initial=0.0)  # there may be none
-        spread = np.maximum(high - low, 1e-9)
         np.savez_compressed(
             path,
             config=json.dumps(asdict(replace(self.config, backbones=backbones))),
@@ -97,10 +95,8 @@ class Answers:
             known=self.known.astype(np.float16),
             category=np.round(self.outputs["category"] * _LEVELS).astype(np.uint8),
             style=np.round(self.outputs["style"] * _LEVELS).astype(np.uint8),
-            hints=np.round((hints - low) / spread * _LEVELS).astype(np.uint8),
             is_hinted=is_hinted,
-            hints_low=low.astype(np.float32),
-            hints_spread=spread.astype(np.float32),
+            **pack_hints(self.hints[is_hinted]),
         )
 
 
@@ -118,7 +114,7 @@ def load_answers(path: Path) -> Answers:
         judged = {name: arrays[name].astype(np.float32) for name in ("quality", "attributes")}
         hints = np.full((len(arrays["keys"]), len(arrays["hints_low"])), np.nan, dtype=np.float32)
         is_hinted = arrays.get("is_hinted", np.ones(len(hints), dtype=bool))  # an older file has a hint for each
-        hints[is_hinted] = arrays["hints"].astype(np.float32) / _LEVELS * arrays["hints_spread"] + arrays["hints_low"]
+        hints[is_hinted] = unpack_hints(arrays)
         return Answers(config, arrays["keys"], {**judged, **probabilities}, arrays["known"].astype(np.float32), hints)
     except NPZ_ERRORS as error:
         raise UsageError(f"{path}: this is no file of a teacher's answers that can be read: {error}") from error

@@ -18,6 +18,7 @@ from edge_runtime.errors import UsageError
 from train.artifact import NPZ_ERRORS
 from train.config import LabelsConfig
 from train.data.samples import Sample, collect_labels
+from train.hints import pack_hints, unpack_hints
 
 __all__ = ["CLASS_HINT_COUNT", "Classes", "load_classes", "teach_classes"]
 
@@ -51,16 +52,12 @@ class Classes:
 
     def save(self, path: Path) -> None:
         """Writes a compressed ``.npz``, to 8 bits."""
-        low, high = self.hints.min(axis=0), self.hints.max(axis=0)
-        spread = np.maximum(high - low, 1e-9)
         np.savez_compressed(
             path,
             files=self.files,
             words=self.words,
             categories=np.round(self.categories * _LEVELS).astype(np.uint8),
-            hints=np.round((self.hints - low) / spread * _LEVELS).astype(np.uint8),
-            hints_low=low.astype(np.float32),
-            hints_spread=spread.astype(np.float32),
+            **pack_hints(self.hints),
         )
 
 
@@ -77,7 +74,7 @@ def load_classes(path: Path) -> Classes:
             arrays["files"],
             arrays["words"],
             arrays["categories"].astype(np.float32) / _LEVELS,
-            arrays["hints"].astype(np.float32) / _LEVELS * arrays["hints_spread"] + arrays["hints_low"],
+            unpack_hints(arrays),
         )
     except NPZ_ERRORS as error:
         raise UsageError(f"{path}: this is no file of a classifier's answers that can be read: {error}") from error
