@@ -127,7 +127,7 @@ def add_category_units(flatbuffer: bytes, units: CategoryUnits) -> bytes:
     own = add_float(graph, "category_units/own", (1, found[2]))
     added.append(build_fully_connected(model, seen, last_kernel, _NO_BIAS, own))
     shared = add_float(graph, "category_units/shared", (1, found[2]))
-    last.outputs = [shared]
+    last.outputs = np.array([shared], dtype=np.int32)
     for index, values in zip(map(int, last.inputs[1:]), (units.kernel.T, units.bias), strict=True):
         replace_constant(model, index, values)
     operators = list(graph.operators)

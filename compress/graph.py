@@ -114,7 +114,8 @@ def _build(
 ) -> schema.OperatorT:
     operator = schema.OperatorT()
     operator.opcodeIndex = _find_code(model, kind, version)
-    operator.inputs, operator.outputs = inputs, [target]
+    # As arrays, for those are shared with their equals when the model is packed (``compress.sharing``).
+    operator.inputs, operator.outputs = np.array(inputs, dtype=np.int32), np.array([target], dtype=np.int32)
     operator.builtinOptionsType, operator.builtinOptions = options_type, options
     return operator
 

@@ -35,10 +35,12 @@ def draw_units(flatbuffer: bytes, views: NDArray[np.uint8], count: int = 5, cate
 
 def test_the_category_is_the_units_and_the_rest_stays(flatbuffer: bytes, natural_views: NDArray[np.uint8]) -> None:
     from compress.category_units import add_category_units, compute_statistics, has_category_units
+    from compress.sharing import share_vectors
 
     units = draw_units(flatbuffer, natural_views)
     taught = add_category_units(flatbuffer, units)
     assert has_category_units(taught) and not has_category_units(flatbuffer)
+    assert len(share_vectors(taught)) == len(taught)
     old, new = Interpreter(flatbuffer), Interpreter(taught)
     assert new.count_delegate_partitions() == old.count_delegate_partitions()
     rows = range(0, len(natural_views), 6)

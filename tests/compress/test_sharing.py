@@ -62,5 +62,5 @@ def test_the_shipped_model_is_shared_already() -> None:
 
     flatbuffer, _ = unpack_model(find_model(DEFAULT_MODEL))
     shared = share_vectors(flatbuffer)
-    assert len(shared) == len(flatbuffer)
+    assert len(flatbuffer) - len(shared) <= 96  # the inputs of a few operations, which are shared since
     assert Interpreter(shared).count_delegate_partitions() == 1
