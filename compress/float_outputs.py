@@ -7,12 +7,18 @@ thousand of hundreds of millions of multiplications and takes 10 kB; XNNPACK run
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from compress.graph import add_float_twin, build_dequantize, declare_float, name_kind, read_kind, read_model_graph
+from compress.graph import (
+    add_float_twin,
+    build_dequantize,
+    declare_float,
+    name_kind,
+    read_kind,
+    read_model_graph,
+    replace_constant,
+)
 from compress.sharing import pack_shared
 
 __all__ = ["make_outputs_float"]
@@ -36,7 +42,6 @@ def make_outputs_float(flatbuffer: bytes) -> bytes:
     if all(graph.tensors[output].type == schema.TensorType.FLOAT32 for output in graph.outputs):
         return flatbuffer
     last = _find_last_layers(model, graph)
-    users = Counter(tensor.buffer for tensor in graph.tensors)
     read_as_float: dict[int, int] = {}
     operators = []
     for operator in graph.operators:
@@ -48,7 +53,7 @@ def make_outputs_float(flatbuffer: bytes) -> bytes:
             for index in constants:
                 if index == _NO_BIAS or graph.tensors[index].type == schema.TensorType.FLOAT32:  # shared, and done
                     continue
-                _store_as_float(model, graph.tensors[index], users)
+                _store_as_float(model, index)
             operator.inputs = [read_as_float[values], *constants]
             declare_float(graph.tensors[operator.outputs[0]])
         operators.append(operator)
@@ -73,15 +78,10 @@ def _find_last_layer(model: schema.ModelT, makers: dict[int, schema.OperatorT], 
     return operator
 
 
-def _store_as_float(model: schema.ModelT, tensor: schema.TensorT, users: Counter[int]) -> None:
+def _store_as_float(model: schema.ModelT, index: int) -> None:
     """Weights or a bias as the float32 values that their integers stand for; scales belong to the first axis."""
+    tensor = model.subgraphs[0].tensors[index]
     stored = np.frombuffer(bytes(model.buffers[tensor.buffer].data), _STORED_TYPES[tensor.type]).reshape(tensor.shape)
     scales = np.asarray(tensor.quantization.scale, dtype=np.float64)
-    values = stored * scales.reshape(-1, *[1] * (stored.ndim - 1))
-    if users[tensor.buffer] == 1:
-        model.buffers[tensor.buffer].data = None
-    buffer = schema.BufferT()
-    buffer.data = np.frombuffer(values.astype(np.float32).tobytes(), dtype=np.uint8)
-    model.buffers.append(buffer)
-    tensor.buffer = len(model.buffers) - 1
+    replace_constant(model, index, stored * scales.reshape(-1, *[1] * (stored.ndim - 1)))
     declare_float(tensor)

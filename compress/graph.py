@@ -33,8 +33,7 @@ def read_model_graph(flatbuffer: bytes) -> tuple[schema.ModelT, schema.SubGraphT
 
 def read_kind(model: schema.ModelT, operator: schema.OperatorT) -> int:
     """An operation's ``BuiltinOperator``."""
-    code = model.operatorCodes[operator.opcodeIndex]
-    return max(code.builtinCode, code.deprecatedBuiltinCode)  # the older field holds codes up to 127
+    return _read_code(model.operatorCodes[operator.opcodeIndex])
 
 
 def name_kind(model: schema.ModelT, operator: schema.OperatorT) -> str:
@@ -74,7 +73,7 @@ def add_constant(model: schema.ModelT, name: str, values: NDArray[Any]) -> int:
 
 
 def replace_constant(model: schema.ModelT, index: int, values: NDArray[Any]) -> None:
-    """Gives a float32 tensor other content of its shape; what shares its old content keeps that."""
+    """Gives a tensor other content of its shape, in float32; what shares its old content keeps that."""
     graph = model.subgraphs[0]
     tensor = graph.tensors[index]
     if sum(other.buffer == tensor.buffer for other in graph.tensors) == 1:
@@ -120,10 +119,14 @@ def _build(
     return operator
 
 
+def _read_code(code: schema.OperatorCodeT) -> int:
+    return max(code.builtinCode, code.deprecatedBuiltinCode)  # the older field holds codes up to 127
+
+
 def _find_code(model: schema.ModelT, kind: int, version: int) -> int:
     """The place of a kind of operation in the model's list, to which it is added if it is not there."""
     for index, code in enumerate(model.operatorCodes):
-        if max(code.builtinCode, code.deprecatedBuiltinCode) == kind and code.version == version:
+        if _read_code(code) == kind and code.version == version:
             return index
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = kind  # all of ours fit the older field

@@ -5,16 +5,15 @@ A rating is one number a photo; the layer behind it says why (Romero et al. 2015
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["pack_hints", "summarize_hidden", "unpack_hints"]
+__all__ = ["summarize_hidden"]
 
 _BLOCK_ROWS = 4096
-_LEVELS = 255  # between a component's least and largest value
 
 
 def summarize_hidden(hidden: NDArray[Any], is_training: NDArray[np.bool_], count: int) -> NDArray[np.float32]:
@@ -41,20 +40,6 @@ def summarize_hidden(hidden: NDArray[Any], is_training: NDArray[np.bool_], count
     mean_variance = max(float(variances[chosen].mean()), 1e-12)
     scaled = directions[:, chosen] / np.sqrt(mean_variance)
     return np.concatenate([(block @ scaled).astype(np.float32) for block in _cut(hidden, mean)])
-
-
-def pack_hints(hints: NDArray[np.float32]) -> dict[str, Any]:
-    """Hints (n, count) in 8 bits, as arrays of an ``.npz``: ``hints``, ``hints_low`` and ``hints_spread``."""
-    low, high = hints.min(axis=0, initial=0.0), hints.max(axis=0, initial=0.0)  # there may be none
-    spread = np.maximum(high - low, 1e-9)
-    levels = np.round((hints - low) / spread * _LEVELS).astype(np.uint8)
-    return {"hints": levels, "hints_low": low.astype(np.float32), "hints_spread": spread.astype(np.float32)}
-
-
-def unpack_hints(arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-    """What :func:`pack_hints` packed; KeyError where ``arrays`` lack something of it."""
-    shares = arrays["hints"].astype(np.float32) / _LEVELS
-    return np.asarray(shares * arrays["hints_spread"] + arrays["hints_low"])
 
 
 def _cut(hidden: NDArray[Any], mean: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:

@@ -17,11 +17,9 @@ from train.artifact import NPZ_ERRORS
 from train.config import TeacherConfig
 from train.config_reader import parse_config
 from train.data.samples import Sample
-from train.hints import pack_hints, unpack_hints
+from train.packing import pack_hints, pack_probabilities, unpack_hints, unpack_probabilities
 
 __all__ = ["Answers", "load_answers"]
-
-_LEVELS = 255  # of a probability
 
 
 @dataclass(frozen=True)
@@ -93,8 +91,8 @@ class Answers:
             quality=self.outputs["quality"].astype(np.float16),
             attributes=self.outputs["attributes"].astype(np.float16),
             known=self.known.astype(np.float16),
-            category=np.round(self.outputs["category"] * _LEVELS).astype(np.uint8),
-            style=np.round(self.outputs["style"] * _LEVELS).astype(np.uint8),
+            category=pack_probabilities(self.outputs["category"]),
+            style=pack_probabilities(self.outputs["style"]),
             is_hinted=is_hinted,
             **pack_hints(self.hints[is_hinted]),
         )
@@ -110,7 +108,7 @@ def load_answers(path: Path) -> Answers:
         with np.load(path) as archive:
             arrays = dict(archive)
         config = parse_config(json.loads(str(arrays["config"])), TeacherConfig, str(path))
-        probabilities = {name: arrays[name].astype(np.float32) / _LEVELS for name in ("category", "style")}
+        probabilities = {name: unpack_probabilities(arrays[name]) for name in ("category", "style")}
         judged = {name: arrays[name].astype(np.float32) for name in ("quality", "attributes")}
         hints = np.full((len(arrays["keys"]), len(arrays["hints_low"])), np.nan, dtype=np.float32)
         is_hinted = arrays.get("is_hinted", np.ones(len(hints), dtype=bool))  # an older file has a hint for each

@@ -18,12 +18,11 @@ from edge_runtime.errors import UsageError
 from train.artifact import NPZ_ERRORS
 from train.config import LabelsConfig
 from train.data.samples import Sample, collect_labels
-from train.hints import pack_hints, unpack_hints
+from train.packing import pack_hints, pack_probabilities, unpack_hints, unpack_probabilities
 
 __all__ = ["CLASS_HINT_COUNT", "Classes", "load_classes", "teach_classes"]
 
 CLASS_HINT_COUNT = 64
-_LEVELS = 255
 _PRODUCT_FROM = 0.5  # probability of our products together, from which a photo is taken to show one
 _BLANK_WEIGHT = 0.025  # of a photo without a product, which are four in five: in full they would drown the others
 
@@ -56,7 +55,7 @@ class Classes:
             path,
             files=self.files,
             words=self.words,
-            categories=np.round(self.categories * _LEVELS).astype(np.uint8),
+            categories=pack_probabilities(self.categories),
             **pack_hints(self.hints),
         )
 
@@ -73,7 +72,7 @@ def load_classes(path: Path) -> Classes:
         return Classes(
             arrays["files"],
             arrays["words"],
-            arrays["categories"].astype(np.float32) / _LEVELS,
+            unpack_probabilities(arrays["categories"]),
             unpack_hints(arrays),
         )
     except NPZ_ERRORS as error:
@@ -109,8 +108,8 @@ def teach_classes(
     taught = np.where(product > _PRODUCT_FROM, seen / np.maximum(product, _PRODUCT_FROM), unsure)
     place = {file: row for row, file in enumerate(classes.files.tolist())}
     rows = np.array([place.get(sample.photo.file, -1) for sample in samples])
-    categories = np.where((rows < 0)[:, np.newaxis], np.nan, taught[rows])
-    hints = np.where((rows < 0)[:, np.newaxis], np.nan, classes.hints[rows])
+    is_absent = rows[:, np.newaxis] < 0
+    categories, hints = (np.where(is_absent, np.nan, values[rows]) for values in (taught, classes.hints))
     is_told = ~np.isnan(known).any(axis=1)
     categories[is_told] = known[is_told]
     return categories.astype(np.float32), hints.astype(np.float32)

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.contract import ViewSpec
+from edge_runtime.decode import decode_photo
 from edge_runtime.errors import UsageError
 from edge_runtime.views import make_view
 from train.artifact import finish_artifact, open_artifact, write_json
 from train.data.imagenet_products import PRODUCT_CLASSES
 from train.data.manifest import Photo, load_manifests
-from train.data.samples import Sample, load_sample
 from train.data.split import assign_split, check_no_leak
 from train.features import map_ahead
 from train.hints import summarize_hidden
@@ -82,5 +82,4 @@ def summarize_classes(files: NDArray[np.str_], probabilities: NDArray[np.float32
 
 
 def _make_view(photo: Photo) -> NDArray[np.uint8]:
-    picture = load_sample(Sample(photo, "train", is_clean=False), _VIEW.width_px)[0]
-    return make_view(picture, _VIEW)
+    return make_view(np.asarray(decode_photo(photo.path, _VIEW).image), _VIEW)

@@ -95,7 +95,7 @@ def label(
         "detail_share": detail_share,
         "clean_sources": list(clean_sources),
         "otherwise": None if otherwise is None else str(otherwise.resolve()),
-        **({"classes": str(classes.resolve())} if classes else {}),
+        "classes": None if classes is None else str(classes.resolve()),
     }
     photos = load_manifests(manifests)
     unknown = sorted(set(clean_sources) - {photo.source for photo in photos})
