@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.accuracy import EVERY_PHOTO, load_part
-from benchmarks.accuracy_report.label_heads import measure_labels
+from benchmarks.accuracy_report.label_heads import is_told, measure_labels
 from benchmarks.accuracy_report.photos import DEFAULT_TRAINING, score_photos
 from benchmarks.environment import collect_environment, describe_files, read_timestamp
 from benchmarks.options import check_model_names
@@ -69,18 +69,19 @@ def run_labels(
     check_output_folder(options.out, OUTPUT_NAMES, force=options.is_forced)
     check_model_names((name for name, _ in options.models), reserved=(OWN_KEY,))
     seed = None if options.part == EVERY_PHOTO else choose_split_seed(options.artifact, options.seed)
-    photos = load_part(options.data, options.part, seed)
     labels = load_config(options.training, TeacherConfig).labels
+    words = {"category": labels.category, "style": labels.style}
+    photos = [photo for photo in load_part(options.data, options.part, seed) if is_told(photo, words)]
     paths = {OWN_KEY: find_int8_model(options.artifact), **dict(options.models)}
     with ExitStack() as stack:
         scorers = {key: stack.enter_context(PhotoScorer.from_file(path)) for key, path in paths.items()}
         scored, failures = score_photos(photos, scorers)
-        found = measure_labels(scored, scorers, OWN_KEY, {"category": labels.category, "style": labels.style})
+        found = measure_labels(scored, scorers, OWN_KEY, words)
+    for failure in failures:
+        say(f"left out: {failure['file']}: {failure['error']}")
     if not found["heads"]:
         names = ", ".join(str(path) for path in options.data)
         raise UsageError(f"{names}: no photo of part {options.part!r} has a category or style that the heads know")
-    for failure in failures:
-        say(f"left out: {failure['file']}: {failure['error']}")
     report: dict[str, Any] = {
         "schema": 1,
         "created": read_timestamp(),

@@ -19,9 +19,10 @@ from benchmarks.accuracy_report.photos import ScoredPhoto
 from edge_runtime import PhotoScorer, Score
 from edge_runtime.decode import decode_photo
 from train.data.imagenet_products import NO_PRODUCT
+from train.data.manifest import Photo
 from train.progress import track
 
-__all__ = ["HEADS", "measure_labels", "summarise_answers"]
+__all__ = ["HEADS", "is_told", "measure_labels", "summarise_answers"]
 
 HEADS = ("category", "style")
 SIDE_PX = 336  # a little more than a view, and too little for a second look
@@ -31,6 +32,11 @@ UNKNOWN = "unknown"  # as edge_runtime.result.Label says
 Words: TypeAlias = Mapping[str, Mapping[str, str]]
 Answer: TypeAlias = "tuple[str, str]"
 """A photo's label by its manifest, and the one that a model gave it."""
+
+
+def is_told(photo: Photo, words: Words) -> bool:
+    """Whether a photo's manifest says anything that labels are held against."""
+    return photo.category == NO_PRODUCT or any(_find_label(photo, head, words) for head in HEADS)
 
 
 def measure_labels(
@@ -51,10 +57,10 @@ def measure_labels(
         photos so changed. ``no_product``: key → ``photos`` that show none, and ``claimed_share`` of them to which a
         category is given all the same; empty where no manifest says so of a photo.
     """
-    labelled = [entry for entry in scored if any(_find_label(entry, head, words) for head in HEADS)]
+    labelled = [entry for entry in scored if any(_find_label(entry.photo, head, words) for head in HEADS)]
     heads: dict[str, Any] = {}
     for head in HEADS:
-        known = [entry for entry in labelled if _find_label(entry, head, words)]
+        known = [entry for entry in labelled if _find_label(entry.photo, head, words)]
         if not known:
             continue
         answers = {key: [_read(entry, head, words, entry.scores[key]) for entry in known] for key in scorers}
@@ -124,7 +130,7 @@ def _measure_normalised(labelled: Sequence[ScoredPhoto], scorer: PhotoScorer, wo
         for name, change in _CHANGES.items():
             score = scorer.score(change(picture))
             for head in HEADS:
-                if _find_label(entry, head, words):
+                if _find_label(entry.photo, head, words):
                     answers[name][head].append(_read(entry, head, words, score))
     return {
         name: {head: summarise_answers(values) for head, values in found.items() if values}
@@ -132,8 +138,8 @@ def _measure_normalised(labelled: Sequence[ScoredPhoto], scorer: PhotoScorer, wo
     }
 
 
-def _find_label(entry: ScoredPhoto, head: str, words: Words) -> str | None:
-    return words[head].get(getattr(entry.photo, head))
+def _find_label(photo: Photo, head: str, words: Words) -> str | None:
+    return words[head].get(getattr(photo, head))
 
 
 def _read(entry: ScoredPhoto, head: str, words: Words, score: Score) -> Answer:

@@ -128,6 +128,16 @@ def test_the_command_measures_the_shipped_model(tmp_path: Path, examples_dir: Pa
     assert main(arguments) == 2, "an earlier result is not overwritten"
 
 
+def test_a_photo_of_which_nothing_is_told_is_not_even_opened(tmp_path: Path, examples_dir: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    labelled = os.path.relpath(next(examples_dir.glob("mug-*.jpg")), tmp_path)
+    manifest = tmp_path / "m.csv"
+    manifest.write_text(f"file,mos,category,style,group,licence\n{labelled},,kitchen,,a,CC0\nbroken.jpg,0.5,,,b,CC0\n")
+    said: list[str] = []
+    report = run_labels(LabelOptions((manifest,), tmp_path / "out", find_model(DEFAULT_MODEL), part="all"), said.append)
+    assert report["data"]["photos"] == 1 and report["undecodable"] == [] and said == []
+
+
 def test_photos_without_a_label_are_refused(tmp_path: Path, examples_dir: Path) -> None:
     manifest = tmp_path / "m.csv"
     photo = os.path.relpath(next(examples_dir.glob("*.jpg")), tmp_path)
