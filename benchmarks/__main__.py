@@ -17,6 +17,7 @@ COMMANDS = (
     "accuracy",
     "fidelity",
     "labels",
+    "invariance",
     "thresholds",
     "best",
     "explain",

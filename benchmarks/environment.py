@@ -20,20 +20,24 @@ __all__ = [
     "collect_environment",
     "compute_sha256",
     "describe_files",
-    "read_cpu_vendor",
+    "read_cpu_kinds",
+    "read_int8_dot_product",
     "read_load_average",
     "read_timestamp",
 ]
 
 PACKAGES = ("numpy", "pillow", "ai-edge-litert", "tflite-runtime", "tensorflow", "keras", "matplotlib")
 NATIVE_SUFFIXES = (".so", ".pyd", ".dll", ".dylib")
+_CPUINFO = Path("/proc/cpuinfo")
+_INT8_DOT_PRODUCTS = frozenset({"avx512_vnni", "avx_vnni", "asimddp"})  # as Linux calls them there
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def collect_environment() -> dict[str, Any]:
     """A JSON object that names this machine and its software; nothing that names its owner.
 
-    ``cpu_governors`` is None where the kernel does not tell, as in most virtual machines.
+    ``cpu_governors`` is None where the kernel does not tell, as in most virtual machines, and so is
+    ``cpu_int8_dot_product`` (:func:`read_int8_dot_product`).
     """
     try:
         _, runtime_name = select_runtime()
@@ -41,6 +45,7 @@ def collect_environment() -> dict[str, Any]:
         runtime_name = f"none: {error}"
     return {
         "cpu": _read_cpu_name(),
+        "cpu_int8_dot_product": read_int8_dot_product(),
         "machine": platform.machine(),
         "cores": os.cpu_count(),
         "cores_usable": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -84,9 +89,23 @@ def compute_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def read_cpu_vendor() -> str:
-    """Who made the processor, as x86 processors tell: "AuthenticAMD", "GenuineIntel"; empty where nothing tells."""
-    return _read_cpu_field("vendor_id")
+def read_cpu_kinds() -> frozenset[str]:
+    """What a processor tells of itself that decides which of two models is faster on it.
+
+    Its maker, "AuthenticAMD" or "GenuineIntel" of x86 processors, and "no_int8_dot_product"
+    (:func:`read_int8_dot_product`); empty where nothing tells.
+    """
+    kinds = {_read_cpu_field("vendor_id")} - {""}
+    return frozenset(kinds | {"no_int8_dot_product"} if read_int8_dot_product() is False else kinds)
+
+
+def read_int8_dot_product() -> bool | None:
+    """Whether one instruction adds up products of 8-bit numbers, without which int8 is no faster than float.
+
+    On x86 that is VNNI (AVX-512's or AVX's), on ARM the extension that Linux calls asimddp. None where nothing tells.
+    """
+    features = set(_read_cpu_field("flags", "Features").split())
+    return bool(features & _INT8_DOT_PRODUCTS) if features else None
 
 
 def _read_cpu_name() -> str:
@@ -95,9 +114,8 @@ def _read_cpu_name() -> str:
 
 def _read_cpu_field(*names: str) -> str:
     """The first field of /proc/cpuinfo that has one of the names, or nothing."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+    if _CPUINFO.is_file():
+        for line in _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines():
             key, _, value = line.partition(":")
             if key.strip() in names:
                 return value.strip()

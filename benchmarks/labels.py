@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy import EVERY_PHOTO, load_part
 from benchmarks.accuracy_report.label_heads import is_told, measure_labels
-from benchmarks.accuracy_report.photos import DEFAULT_TRAINING, score_photos
-from benchmarks.environment import collect_environment, describe_files, read_timestamp
-from benchmarks.options import check_model_names
-from benchmarks.output_folder import check_output_folder, write_texts
-from benchmarks.rows import choose_split_seed, find_int8_model, identify_model
+from benchmarks.accuracy_report.photos import DEFAULT_TRAINING, ScoredPhoto
+from benchmarks.photo_report import OWN_KEY, PhotoOptions, Say, report_photos, say_aloud
 from benchmarks.tables import ABSENT, format_identities, format_table
 from edge_runtime import PhotoScorer
 from edge_runtime.errors import UsageError
@@ -25,74 +18,40 @@ from train.config_reader import load_config
 
 __all__ = ["LabelOptions", "format_labels", "run_labels"]
 
-OUTPUT_NAMES = ("labels.json",)
-OWN_KEY = "int8"
+OUTPUT_NAME = "labels.json"
 
 
 @dataclass(frozen=True)
-class LabelOptions:
-    """What to measure.
+class LabelOptions(PhotoOptions):
+    """What to measure: photos with a category or a style.
 
     Attributes:
-        data: manifests, with a category or a style of some of their photos.
-        out: the folder for ``labels.json``.
-        artifact: of ``python -m compress run``, or one .tflite file.
-        models: further photogate models, name → .tflite file.
-        part: of the split; :data:`benchmarks.accuracy.EVERY_PHOTO` for photos whose labels nothing has learnt.
-        seed: of the split; None: the artifact's.
         training: the config whose ``[labels]`` say what the manifests' words mean.
-        is_forced: overwrite an earlier result.
     """
 
-    data: tuple[Path, ...]
-    out: Path
-    artifact: Path
-    models: tuple[tuple[str, Path], ...] = ()
-    part: str = "test"
-    seed: int | None = None
     training: Path = DEFAULT_TRAINING
-    is_forced: bool = False
 
 
-def run_labels(
-    options: LabelOptions, say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
-) -> dict[str, Any]:
+def run_labels(options: LabelOptions, say: Say = say_aloud) -> dict[str, Any]:
     """Measures, writes ``labels.json`` and returns what stands in it.
 
-    A photo that cannot be decoded is named and left out.
-
     Raises:
-        UsageError: a result exists already, or no photo of the part has a label that the heads know.
+        UsageError: as :func:`benchmarks.photo_report.report_photos`, or no photo of the part has a label that the heads
+            know.
         ManifestError: a manifest is faulty.
         ModelError: a model cannot be used.
     """
-    check_output_folder(options.out, OUTPUT_NAMES, force=options.is_forced)
-    check_model_names((name for name, _ in options.models), reserved=(OWN_KEY,))
-    seed = None if options.part == EVERY_PHOTO else choose_split_seed(options.artifact, options.seed)
     labels = load_config(options.training, TeacherConfig).labels
     words = {"category": labels.category, "style": labels.style}
-    photos = [photo for photo in load_part(options.data, options.part, seed) if is_told(photo, words)]
-    paths = {OWN_KEY: find_int8_model(options.artifact), **dict(options.models)}
-    with ExitStack() as stack:
-        scorers = {key: stack.enter_context(PhotoScorer.from_file(path)) for key, path in paths.items()}
-        scored, failures = score_photos(photos, scorers)
+
+    def measure(scored: Sequence[ScoredPhoto], scorers: Mapping[str, PhotoScorer]) -> dict[str, Any]:
         found = measure_labels(scored, scorers, OWN_KEY, words)
-    for failure in failures:
-        say(f"left out: {failure['file']}: {failure['error']}")
-    if not found["heads"]:
-        names = ", ".join(str(path) for path in options.data)
-        raise UsageError(f"{names}: no photo of part {options.part!r} has a category or style that the heads know")
-    report: dict[str, Any] = {
-        "schema": 1,
-        "created": read_timestamp(),
-        "data": {"manifests": describe_files(options.data), "part": options.part, "seed": seed, "photos": len(scored)},
-        "undecodable": failures,
-        "models": {key: {"path": str(path), **identify_model(path)} for key, path in paths.items()},
-        "environment": collect_environment(),
-        **found,
-    }
-    write_texts(options.out, {OUTPUT_NAMES[0]: json.dumps(report, indent=1)}, force=options.is_forced)
-    return report
+        if not found["heads"]:
+            names = ", ".join(str(path) for path in options.data)
+            raise UsageError(f"{names}: no photo of part {options.part!r} has a category or style that the heads know")
+        return found
+
+    return report_photos(options, OUTPUT_NAME, measure, say=say, keep=lambda photo: is_told(photo, words))
 
 
 def format_labels(report: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from benchmarks.accuracy_report.invariance import GOAL_POINTS
 from benchmarks.accuracy_report.slices import MIN_PHOTOS
 
 __all__ = ["Goal", "collect_goals"]
@@ -76,7 +77,7 @@ def collect_goals(report: Mapping[str, Any]) -> list[Goal]:
             "one photo at several sizes, largest spread",
             spread["max_points"] if spread["photos"] >= MIN_PHOTOS else None,
             "points",
-            at_most=3.0,
+            at_most=GOAL_POINTS,
         ),
         Goal(
             f"ratings inside the stated {100 * stated:.0f} % interval",

@@ -17,12 +17,20 @@ from edge_runtime import PhotoScorer
 from edge_runtime.decode import ORIENTATION_TAG, decode_photo
 from train.progress import track
 
-__all__ = ["SIZES_MP", "measure_invariance", "summarise", "write_jpeg"]
+__all__ = ["GOAL_POINTS", "KINDS", "SIZES_MP", "measure_invariance", "summarise", "write_jpeg"]
 
 SIZES_MP = (12.0, 3.0, 2.0, 1.0, 0.3, 0.12)  # the last is just above a view of 320 x 320
 ENLARGED_MP = (12.0, 3.0)  # adds no detail: shows what size alone does on the way to the view
 LISTING_MP = 0.3  # the smallest size a listing shows; the spread is taken over sizes from here on
 LARGE_MP = 1.0  # photos of this size are taken first: the others say little about sizes
+GOAL_POINTS = 3.0  # a photo's sizes may differ by so much
+KINDS: Mapping[str, str] = {
+    "spread": f"between a photo's sizes of {LISTING_MP:g} MP or more",
+    "sizes": "reduced to",
+    "enlarged": "enlarged to (adds no detail)",
+    "encodings": "saved again",
+}
+"""Of the tables that a model has, what they hold."""
 JPEG_QUALITY = 95  # of every picture made here, where nothing else is said
 TURNED = 6  # EXIF orientation: to be turned by 90 degrees clockwise to stand upright
 
@@ -38,15 +46,13 @@ def measure_invariance(scored: Sequence[ScoredPhoto], scorers: Mapping[str, Phot
         limit: this many photos at most, those of a megapixel or more first.
 
     Returns:
-        ``photos``, ``large_photos``, and for every model summaries (:func:`summarise`) in points of quality:
-        ``spread`` between a photo's sizes of 0.3 megapixels or more; ``sizes`` and ``enlarged``, the difference from
-        the photo's own size; ``encodings``: JPEG at 95 and 85 against the file as it is, mirrored and turned by EXIF
-        against the same pixels upright.
+        ``photos``, ``large_photos``, ``goal_points``, and in ``models`` for every model summaries (:func:`summarise`)
+        in points of quality: ``spread`` between a photo's sizes of 0.3 megapixels or more; ``sizes`` and ``enlarged``,
+        the difference from the photo's own size; ``encodings``: JPEG at 95 and 85 against the file as it is, mirrored
+        and turned by EXIF against the same pixels upright.
     """
     chosen = _choose(scored, limit)
-    found: dict[str, dict[str, Values]] = {key: {"spread": {}, "sizes": {}, "encodings": {}} for key in scorers}
-    for key in scorers:
-        found[key]["enlarged"] = {}
+    found: dict[str, dict[str, Values]] = {key: {kind: {} for kind in KINDS} for key in scorers}
     for entry in track(chosen, "invariance"):
         picture = decode_photo(entry.photo.path).image
         versions = _build_versions(picture)
@@ -57,7 +63,7 @@ def measure_invariance(scored: Sequence[ScoredPhoto], scorers: Mapping[str, Phot
     return {
         "photos": len(chosen),
         "large_photos": sum(_count_megapixels(entry) >= LARGE_MP for entry in chosen),
-        "listing_mp": LISTING_MP,
+        "goal_points": GOAL_POINTS,
         "models": {
             key: {kind: {name: summarise(values) for name, values in table.items()} for kind, table in kinds.items()}
             for key, kinds in found.items()
@@ -66,13 +72,14 @@ def measure_invariance(scored: Sequence[ScoredPhoto], scorers: Mapping[str, Phot
 
 
 def summarise(differences: Sequence[float]) -> dict[str, float]:
-    """Count, median, 90th percentile and maximum of absolute differences in points."""
+    """Count, median, 90th percentile and maximum of absolute differences in points, and the share within the goal."""
     values: NDArray[np.float64] = np.abs(np.asarray(differences, dtype=np.float64))
     return {
         "photos": len(values),
         "p50_points": float(np.quantile(values, 0.5)),
         "p90_points": float(np.quantile(values, 0.9)),
         "max_points": float(values.max()),
+        "within_goal_share": float((values <= GOAL_POINTS).mean()),
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.accuracy_report.drawings import draw_curves
 from benchmarks.accuracy_report.false_alarms import ALL_SOURCES
+from benchmarks.accuracy_report.invariance import KINDS
 from benchmarks.accuracy_report.page import (
     Markup,
     build_table,
@@ -138,12 +139,7 @@ def build_false_blur(
 
 def build_invariance(found: Mapping[str, Any], labels: Mapping[str, str]) -> str:
     """Sizes, encodings and turns for every model."""
-    titles = {
-        "spread": f"between a photo's sizes of {found['listing_mp']:g} MP or more",
-        "sizes": "reduced to",
-        "enlarged": "enlarged to (adds no detail)",
-        "encodings": "saved again",
-    }
+    headers = ("", "photos", "p50", "p90", "max", f"within {found['goal_points']:g}")
     parts = [
         f"<h2>Invariance</h2><p>Differences of quality in points. {found['photos']} photos, "
         f"{found['large_photos']} of them of a megapixel or more. Sizes against the photo as it is; JPEG likewise; "
@@ -151,13 +147,13 @@ def build_invariance(found: Mapping[str, Any], labels: Mapping[str, str]) -> str
     ]
     for key, tables in found["models"].items():
         rows: list[tuple[str, ...]] = []
-        for kind, title in titles.items():
+        for kind, title in KINDS.items():
             if tables[kind]:
                 rows.append((title,))
             for name, values in tables[kind].items():
                 figures = (format_number(values[f"{part}_points"], 2) for part in ("p50", "p90", "max"))
-                rows.append((name, str(values["photos"]), *figures))
-        parts.append(f"<h3>{escape(labels[key])}</h3>{build_table(('', 'photos', 'p50', 'p90', 'max'), rows)}")
+                rows.append((name, str(values["photos"]), *figures, format_share(values["within_goal_share"])))
+        parts.append(f"<h3>{escape(labels[key])}</h3>{build_table(headers, rows)}")
     return f"<section>{''.join(parts)}</section>"
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from benchmarks.environment import read_cpu_vendor
+from benchmarks.environment import read_cpu_kinds
 from edge_runtime.errors import PolicyError, UsageError
 from edge_runtime.gate.toml_table import TomlTable, parse_toml, read_toml_file
 
@@ -17,7 +17,7 @@ __all__ = ["DEFAULT_BUDGETS", "Limit", "Reading", "State", "load_limits"]
 DEFAULT_BUDGETS = Path(__file__).parents[1] / "budgets.toml"
 
 _SIDES = ("at_least", "at_most")
-_VENDORS = ("AuthenticAMD", "GenuineIntel")
+_KINDS = ("AuthenticAMD", "GenuineIntel", "no_int8_dot_product")  # of processors; a later one prevails
 
 State = Literal["met", "MISSED", "too noisy to tell", "cannot be told here"]
 
@@ -73,15 +73,15 @@ class Limit:
         return ", ".join(f"{word} {_format_limit(value)}" for word, value in sides if math.isfinite(value)) + goal
 
 
-def load_limits(path: Path, known: Collection[str], vendor: str | None = None) -> list[Limit]:
+def load_limits(path: Path, known: Collection[str], kinds: Collection[str] | None = None) -> list[Limit]:
     """Reads a file of budgets.
 
     Args:
         path: TOML: a table for each figure, with ``at_most``, ``at_least`` or both, and ``goal``, which decides
-            nothing. A table in it with the name of a processor's vendor holds what is otherwise on such processors:
-            "AuthenticAMD" or "GenuineIntel".
+            nothing. A table in it with the name of a kind of processors holds what is otherwise on those: one of
+            "AuthenticAMD", "GenuineIntel" and "no_int8_dot_product" (``benchmarks.environment.read_cpu_kinds``).
         known: names of figures that can be measured; those that the file leaves out are not.
-        vendor: of the processor; None: of this machine's.
+        kinds: what the processor is of these; None: as this machine's tells.
 
     Raises:
         UsageError: it cannot be read, is not TOML, has no budget, or has an unknown key, whose nearest right name the
@@ -90,7 +90,7 @@ def load_limits(path: Path, known: Collection[str], vendor: str | None = None) -
     try:
         top = parse_toml(read_toml_file(path, "file of budgets"), str(path))
         top.check_keys(known)
-        here = read_cpu_vendor() if vendor is None else vendor
+        here = read_cpu_kinds() if kinds is None else kinds
         limits = [_read_limit(name, top.table(name), here) for name in known if name in top]
     except PolicyError as error:  # the reader's word for any fault in such a file
         raise UsageError(str(error)) from error
@@ -99,15 +99,15 @@ def load_limits(path: Path, known: Collection[str], vendor: str | None = None) -
     return limits
 
 
-def _read_limit(name: str, table: TomlTable, vendor: str) -> Limit:
-    table.check_keys((*_SIDES, "goal", *_VENDORS))
+def _read_limit(name: str, table: TomlTable, kinds: Collection[str]) -> Limit:
+    table.check_keys((*_SIDES, "goal", *_KINDS))
     values = _read_sides(table)
     if not values:
         raise table.fault("has no limit; add at_most, at_least or both")
-    for other in _VENDORS:
-        special = table.optional_table(other)
+    for kind in _KINDS:
+        special = table.optional_table(kind)
         special.check_keys(_SIDES)
-        if other == vendor:
+        if kind in kinds:
             values |= _read_sides(special)
     limit = Limit(name, **values, goal=table.number("goal", 0.0, math.inf, "") if "goal" in table else None)
     if limit.at_least > limit.at_most:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.__main__ import main
 from benchmarks.accuracy_report.invariance import measure_invariance, summarise, write_jpeg
 from benchmarks.accuracy_report.photos import ScoredPhoto
+from benchmarks.invariance import InvarianceOptions, run_invariance
 from edge_runtime import Score
 from edge_runtime.decode import decode_photo
+from edge_runtime.errors import UsageError
+from edge_runtime.models import DEFAULT_MODEL, find_model
 from train.data.manifest import Photo
 
 
@@ -74,8 +80,40 @@ def test_large_photos_are_taken_first(build_score: Callable[..., Score], tmp_pat
 
 def test_summary_is_of_absolute_differences() -> None:
     assert summarise([-3.0, 1.0, 2.0]) == {
-        "photos": 3, "p50_points": 2.0, "p90_points": pytest.approx(2.8), "max_points": 3.0,
+        "photos": 3, "p50_points": 2.0, "p90_points": pytest.approx(2.8), "max_points": 3.0, "within_goal_share": 1.0,
     }  # fmt: skip
+
+
+def test_the_share_within_the_goal_counts_what_is_more_than_three_points() -> None:
+    assert summarise([-3.1, 3.0, 0.0, 9.0])["within_goal_share"] == 0.5
+
+
+def test_the_command_needs_no_ratings(tmp_path: Path, examples_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = tmp_path / "m.csv"
+    photo = os.path.relpath(examples_dir / "mug-good.jpg", tmp_path)
+    manifest.write_text(f"file,mos,category,style,group,licence\n{photo},,,,g,CC0\n")
+    arguments = ["invariance", "--data", str(manifest), "--part", "all", "--out", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    report = json.loads((tmp_path / "out" / "invariance.json").read_text())
+    assert report["data"]["photos"] == report["invariance"]["photos"] == 1
+    tables = report["invariance"]["models"]["int8"]
+    assert tables["encodings"]["turned by EXIF"]["max_points"] < 1.0
+    printed = capsys.readouterr().out
+    assert "| saved again mirrored " in printed and "within 3" in printed
+    assert f"photogate-large {report['models']['int8']['version']}" in printed
+    assert main(arguments) == 2, "an earlier result is not overwritten"
+
+
+def test_without_a_photo_that_can_be_decoded_there_is_no_result(tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    manifest = tmp_path / "m.csv"
+    manifest.write_text("file,mos,category,style,group,licence\nbroken.jpg,,,,g,CC0\n")
+    said: list[str] = []
+    options = InvarianceOptions((manifest,), tmp_path / "out", find_model(DEFAULT_MODEL), part="all")
+    with pytest.raises(UsageError, match="no photo that can be decoded"):
+        run_invariance(options, said.append)
+    assert len(said) == 1 and "broken.jpg" in said[0], "it says which photo, and why"
+    assert not (tmp_path / "out").exists()
 
 
 def test_orientation_is_written_into_the_file() -> None:

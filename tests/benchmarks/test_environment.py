@@ -10,7 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.environment import collect_environment, compute_sha256, read_timestamp
+from benchmarks.environment import (
+    collect_environment,
+    compute_sha256,
+    read_cpu_kinds,
+    read_int8_dot_product,
+    read_timestamp,
+)
 
 
 def test_environment_names_processor_cores_and_interpreter_and_is_json() -> None:
@@ -26,6 +32,29 @@ def test_environment_names_governors_where_the_kernel_tells(monkeypatch: pytest.
     for told, expected in (({"cpu0": "powersave", "cpu1": "powersave"}, ["powersave"]), ({}, None)):
         monkeypatch.setattr("benchmarks.environment.read_board", lambda told=told: {"governors": told})
         assert collect_environment()["cpu_governors"] == expected
+
+
+@pytest.mark.parametrize(
+    ("told", "has_dot_product", "kinds"),
+    [
+        ("vendor_id\t: AuthenticAMD\nflags\t\t: fma avx2\n", False, {"AuthenticAMD", "no_int8_dot_product"}),
+        ("vendor_id\t: AuthenticAMD\nflags\t\t: avx2 avx512_vnni\n", True, {"AuthenticAMD"}),
+        ("vendor_id\t: GenuineIntel\nflags\t\t: avx2 avx_vnni\n", True, {"GenuineIntel"}),
+        ("processor\t: 0\nFeatures\t: fp asimd asimddp\n", True, set()),  # a Raspberry Pi 5
+        ("processor\t: 0\nFeatures\t: fp asimd crc32\n", False, {"no_int8_dot_product"}),  # a Raspberry Pi 4
+        ("", None, set()),
+        (None, None, set()),
+    ],
+)
+def test_what_a_processor_does_with_8_bit_numbers_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str | None, has_dot_product: bool | None, kinds: set[str]
+) -> None:
+    if told is not None:
+        (tmp_path / "cpuinfo").write_text(told)
+    monkeypatch.setattr("benchmarks.environment._CPUINFO", tmp_path / "cpuinfo")
+    assert read_int8_dot_product() is has_dot_product
+    assert read_cpu_kinds() == kinds
+    assert collect_environment()["cpu_int8_dot_product"] is has_dot_product
 
 
 def test_timestamp_is_utc() -> None:
