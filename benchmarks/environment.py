@@ -109,7 +109,8 @@ def read_int8_dot_product() -> bool | None:
 
 
 def _read_cpu_name() -> str:
-    return _read_cpu_field("model name", "Model", "Hardware") or platform.processor() or platform.machine()
+    name = _read_cpu_field("model name", "Model", "Hardware") or platform.processor() or platform.machine()
+    return f"{name}, no int8 dot product" if read_int8_dot_product() is False else name
 
 
 def _read_cpu_field(*names: str) -> str:

@@ -65,7 +65,10 @@ def measure_invariance(scored: Sequence[ScoredPhoto], scorers: Mapping[str, Phot
         "large_photos": sum(_count_megapixels(entry) >= LARGE_MP for entry in chosen),
         "goal_points": GOAL_POINTS,
         "models": {
-            key: {kind: {name: summarise(values) for name, values in table.items()} for kind, table in kinds.items()}
+            key: {
+                kind: {name: summarise(table[name]) for name in sorted(table, key=_rank)}
+                for kind, table in kinds.items()
+            }
             for key, kinds in found.items()
         },
     }
@@ -115,6 +118,11 @@ def _build_versions(picture: Image.Image) -> dict[str, bytes]:
     # Stored lying on its side, as a phone held upright stores it.
     versions["turned by EXIF"] = write_jpeg(picture.transpose(Image.Transpose.ROTATE_90), orientation=TURNED)
     return versions
+
+
+def _rank(name: str) -> float:
+    """Large sizes first; encodings stay in their order."""
+    return -float(name.removesuffix(" MP")) if name.endswith(" MP") else 0.0
 
 
 def _resize(picture: Image.Image, megapixels: float) -> Image.Image:

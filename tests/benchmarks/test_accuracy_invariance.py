@@ -55,7 +55,7 @@ def test_each_change_is_measured_against_what_it_changes(
     found = measure_invariance(scored, {"m": scorer}, limit=5)
     assert (found["photos"], found["large_photos"]) == (1, 1)
     tables = found["models"]["m"]
-    assert set(tables["sizes"]) == {"2 MP", "1 MP", "0.3 MP", "0.12 MP"}, "what the photo has that much for"
+    assert list(tables["sizes"]) == ["2 MP", "1 MP", "0.3 MP", "0.12 MP"], "what the photo has that much for"
     assert set(tables["enlarged"]) == {"12 MP", "3 MP"}
     assert tables["sizes"]["1 MP"]["max_points"] == pytest.approx(14.0, abs=0.1)
     assert tables["enlarged"]["12 MP"]["max_points"] == pytest.approx(96.0, abs=0.2)
@@ -76,6 +76,21 @@ def test_large_photos_are_taken_first(build_score: Callable[..., Score], tmp_pat
     scorer: Any = _SizeScorer(build_score)
     found = measure_invariance(scored, {"m": scorer}, limit=2)
     assert (found["photos"], found["large_photos"]) == (2, 1)
+
+
+def test_sizes_are_told_from_large_to_small_whatever_photo_came_first(
+    build_score: Callable[..., Score], tmp_path: Path
+) -> None:
+    scorer: Any = _SizeScorer(build_score)
+    scored = []
+    for width, height in ((1100, 1000), (2200, 1000)):
+        path = tmp_path / f"{width}.png"
+        Image.new("RGB", (width, height), (90, 90, 90)).save(path)
+        score = build_score(0, size=(width, height))
+        scored.append(ScoredPhoto(Photo(path.name, path, None, "", "", "g", ""), {"m": score}, 0))
+    tables = measure_invariance(scored, {"m": scorer}, limit=2)["models"]["m"]
+    assert list(tables["sizes"]) == ["2 MP", "1 MP", "0.3 MP", "0.12 MP"]
+    assert list(tables["encodings"]) == ["JPEG 95", "JPEG 85", "mirrored", "turned by EXIF"]
 
 
 def test_summary_is_of_absolute_differences() -> None:

@@ -54,7 +54,9 @@ def test_what_a_processor_does_with_8_bit_numbers_is_read(
     monkeypatch.setattr("benchmarks.environment._CPUINFO", tmp_path / "cpuinfo")
     assert read_int8_dot_product() is has_dot_product
     assert read_cpu_kinds() == kinds
-    assert collect_environment()["cpu_int8_dot_product"] is has_dot_product
+    environment = collect_environment()
+    assert environment["cpu_int8_dot_product"] is has_dot_product
+    assert environment["cpu"].endswith(", no int8 dot product") is (has_dot_product is False), "tables say it, too"
 
 
 def test_timestamp_is_utc() -> None:
