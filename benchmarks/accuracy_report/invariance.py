@@ -1,15 +1,16 @@
-"""What must not matter: how many megapixels a photo has, that it was saved again, mirrored or turned by EXIF."""
+"""What must not matter: how many megapixels a photo has, that it was saved again, in Display P3, mirrored or turned."""
 
 from __future__ import annotations
 
 import io
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 
 from benchmarks.accuracy import thin_out
 from benchmarks.accuracy_report.photos import ScoredPhoto
@@ -17,7 +18,7 @@ from edge_runtime import PhotoScorer
 from edge_runtime.decode import ORIENTATION_TAG, decode_photo
 from train.progress import track
 
-__all__ = ["GOAL_POINTS", "KINDS", "SIZES_MP", "measure_invariance", "summarise", "write_jpeg"]
+__all__ = ["GOAL_POINTS", "KINDS", "SIZES_MP", "measure_invariance", "store_as_display_p3", "summarise", "write_jpeg"]
 
 SIZES_MP = (12.0, 3.0, 2.0, 1.0, 0.3, 0.12)  # the last is just above a view of 320 x 320
 ENLARGED_MP = (12.0, 3.0)  # adds no detail: shows what size alone does on the way to the view
@@ -32,6 +33,9 @@ KINDS: Mapping[str, str] = {
 }
 """Of the tables that a model has, what they hold."""
 JPEG_QUALITY = 95  # of every picture made here, where nothing else is said
+# The profile that iPhones put into their photos, in the parts that count: sRGB's curve, the primaries of SMPTE EG 432-1
+# adapted to D50.
+DISPLAY_P3 = Path(__file__).with_name("display_p3.icc")
 TURNED = 6  # EXIF orientation: to be turned by 90 degrees clockwise to stand upright
 
 Values = dict[str, list[float]]
@@ -48,8 +52,8 @@ def measure_invariance(scored: Sequence[ScoredPhoto], scorers: Mapping[str, Phot
     Returns:
         ``photos``, ``large_photos``, ``goal_points``, and in ``models`` for every model summaries (:func:`summarise`)
         in points of quality: ``spread`` between a photo's sizes of 0.3 megapixels or more; ``sizes`` and ``enlarged``,
-        the difference from the photo's own size; ``encodings``: JPEG at 95 and 85 against the file as it is, mirrored
-        and turned by EXIF against the same pixels upright.
+        the difference from the photo's own size; ``encodings``: JPEG at 95 and 85 against the file as it is; in
+        Display P3, mirrored and turned by EXIF against the JPEG at 95.
     """
     chosen = _choose(scored, limit)
     found: dict[str, dict[str, Values]] = {key: {kind: {} for kind in KINDS} for key in scorers}
@@ -86,14 +90,30 @@ def summarise(differences: Sequence[float]) -> dict[str, float]:
     }
 
 
-def write_jpeg(picture: Image.Image, quality: int = JPEG_QUALITY, orientation: int | None = None) -> bytes:
-    """The bytes of a JPEG file; ``orientation`` goes into its EXIF."""
+def write_jpeg(
+    picture: Image.Image,
+    quality: int = JPEG_QUALITY,
+    *,
+    orientation: int | None = None,
+    profile: bytes | None = None,
+) -> bytes:
+    """The bytes of a JPEG file; ``orientation`` goes into its EXIF, ``profile`` is its ICC profile."""
     stream = io.BytesIO()
     exif = Image.Exif()
     if orientation is not None:
         exif[ORIENTATION_TAG] = orientation
-    picture.save(stream, "JPEG", quality=quality, exif=exif)
+    picture.save(stream, "JPEG", quality=quality, exif=exif, icc_profile=profile)
     return stream.getvalue()
+
+
+def store_as_display_p3(picture: Image.Image) -> bytes:
+    """The bytes of a JPEG file that looks the same, with other numbers: as iPhones store their photos."""
+    profile = DISPLAY_P3.read_bytes()
+    source, target = ImageCms.createProfile("sRGB"), ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
+    converted = ImageCms.profileToProfile(picture, source, target, renderingIntent=intent, outputMode="RGB")
+    assert converted is not None  # a conversion in place alone returns nothing
+    return write_jpeg(converted, profile=profile)
 
 
 def _choose(scored: Sequence[ScoredPhoto], limit: int) -> list[ScoredPhoto]:
@@ -114,6 +134,7 @@ def _build_versions(picture: Image.Image) -> dict[str, bytes]:
     versions = {f"{size:g} MP": write_jpeg(_resize(picture, size)) for size in sizes}
     versions["JPEG 95"] = write_jpeg(picture, 95)
     versions["JPEG 85"] = write_jpeg(picture, 85)
+    versions["in Display P3"] = store_as_display_p3(picture)
     versions["mirrored"] = write_jpeg(picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
     # Stored lying on its side, as a phone held upright stores it.
     versions["turned by EXIF"] = write_jpeg(picture.transpose(Image.Transpose.ROTATE_90), orientation=TURNED)

@@ -143,7 +143,7 @@ def build_invariance(found: Mapping[str, Any], labels: Mapping[str, str]) -> str
     parts = [
         f"<h2>Invariance</h2><p>Differences of quality in points. {found['photos']} photos, "
         f"{found['large_photos']} of them of a megapixel or more. Sizes against the photo as it is; JPEG likewise; "
-        "mirrored and turned by EXIF against the same pixels upright, all saved as JPEG 95.</p>"
+        "in Display P3, mirrored and turned by EXIF against the JPEG 95, as which they are saved, too.</p>"
     ]
     for key, tables in found["models"].items():
         rows: list[tuple[str, ...]] = []

@@ -15,7 +15,7 @@ def add_command(commands: Any) -> None:
     command = add_photo_command(
         commands,
         "invariance",
-        help="does one photo score alike at 12, 3, 1 and .3 megapixels, saved again, mirrored, turned?",
+        help="does one photo score alike at 12, 3, 1 and .3 megapixels, saved again, in Display P3, mirrored, turned?",
         description="Scores photos at other sizes and in other encodings, and writes invariance.json.",
         options=InvarianceOptions,
         run=run_invariance,

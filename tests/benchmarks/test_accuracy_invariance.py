@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.__main__ import main
-from benchmarks.accuracy_report.invariance import measure_invariance, summarise, write_jpeg
+from benchmarks.accuracy_report.invariance import measure_invariance, store_as_display_p3, summarise, write_jpeg
 from benchmarks.accuracy_report.photos import ScoredPhoto
 from benchmarks.invariance import InvarianceOptions, run_invariance
 from edge_runtime import Score
@@ -61,6 +61,7 @@ def test_each_change_is_measured_against_what_it_changes(
     assert tables["enlarged"]["12 MP"]["max_points"] == pytest.approx(96.0, abs=0.2)
     assert tables["spread"]["spread"]["max_points"] == pytest.approx(21.0, abs=0.1), "from 2.4 down to 0.3, not 0.12"
     assert tables["encodings"]["JPEG 95"]["max_points"] == tables["encodings"]["JPEG 85"]["max_points"] == 0.0
+    assert tables["encodings"]["in Display P3"]["max_points"] == 0.0
     assert tables["encodings"]["mirrored"]["max_points"] == pytest.approx(50.0)
     assert tables["encodings"]["turned by EXIF"]["max_points"] == 0.0, "the runtime turns it upright"
 
@@ -90,7 +91,7 @@ def test_sizes_are_told_from_large_to_small_whatever_photo_came_first(
         scored.append(ScoredPhoto(Photo(path.name, path, None, "", "", "g", ""), {"m": score}, 0))
     tables = measure_invariance(scored, {"m": scorer}, limit=2)["models"]["m"]
     assert list(tables["sizes"]) == ["2 MP", "1 MP", "0.3 MP", "0.12 MP"]
-    assert list(tables["encodings"]) == ["JPEG 95", "JPEG 85", "mirrored", "turned by EXIF"]
+    assert list(tables["encodings"]) == ["JPEG 95", "JPEG 85", "in Display P3", "mirrored", "turned by EXIF"]
 
 
 def test_summary_is_of_absolute_differences() -> None:
@@ -136,3 +137,12 @@ def test_orientation_is_written_into_the_file() -> None:
     with Image.open(io.BytesIO(content)) as image:
         assert image.size == (40, 20)
     assert decode_photo(content).image.size == (20, 40)
+
+
+def test_display_p3_has_other_numbers_and_looks_the_same() -> None:
+    content = store_as_display_p3(Image.new("RGB", (64, 64), (255, 0, 0)))
+    with Image.open(io.BytesIO(content)) as image:
+        stored = np.asarray(image, dtype=np.int16)[32, 32]
+    # What sRGB's red is in Display P3 (W3C, CSS Color 4: color(display-p3 0.9176 0.2003 0.1386)).
+    assert np.abs(stored - (234, 51, 35)).max() <= 2
+    assert np.abs(np.asarray(decode_photo(content).image, dtype=np.int16)[32, 32] - (255, 0, 0)).max() <= 4
