@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from PIL import Image
 
 from benchmarks.accuracy import load_rated_photos
 from benchmarks.environment import collect_environment, describe_files, read_timestamp
+from benchmarks.messages import Say, say_aloud
 from benchmarks.output_folder import check_output_folder, write_texts
 from benchmarks.rows import choose_split_seed, find_int8_model, identify_model
 from benchmarks.shares import compute_share_interval
@@ -99,9 +99,7 @@ class SceneOutcome:
     panel: float
 
 
-def run_best(
-    options: BestOptions, say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
-) -> dict[str, Any]:
+def run_best(options: BestOptions, say: Say = say_aloud) -> dict[str, Any]:
     """Measures, writes ``best.json`` into ``options.out`` and returns what stands in it.
 
     Raises:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import process_time
@@ -25,6 +24,7 @@ from benchmarks.environment import (
     read_timestamp,
 )
 from benchmarks.explain_patches import PATCH_KINDS, Patch, SpoiltPhoto, spoil_place
+from benchmarks.messages import Say, say_aloud
 from benchmarks.options import check_counts
 from benchmarks.output_folder import check_output_folder, write_texts
 from benchmarks.rows import choose_split_seed, find_int8_model, identify_model
@@ -88,9 +88,7 @@ class _Case:
     original: NDArray[np.uint8]
 
 
-def run_explain(
-    options: ExplainOptions, say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
-) -> dict[str, Any]:
+def run_explain(options: ExplainOptions, say: Say = say_aloud) -> dict[str, Any]:
     """Measures, and writes ``explain.json`` and a sheet of examples.
 
     Raises:
@@ -169,7 +167,7 @@ def _check(options: ExplainOptions) -> None:
         raise UsageError(f"--budget-ms must be more than 0, not {options.budget_ms:g}")
 
 
-def _collect_cases(options: ExplainOptions, seed: int, say: Callable[[str], None]) -> tuple[list[_Case], int]:
+def _collect_cases(options: ExplainOptions, seed: int, say: Say) -> tuple[list[_Case], int]:
     """Flawless photos, as training chooses them, in random order until enough are spoilt; and the good examples."""
     samples = load_config(options.training, TeacherConfig).samples
     photos = [

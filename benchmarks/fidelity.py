@@ -7,8 +7,7 @@ gave nothing to its training does not see there what the teacher sees, whatever 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from benchmarks.accuracy_report.calibration import compare_with_teacher
 from benchmarks.accuracy_report.photos import ScoredPhoto, open_models, score_photos
 from benchmarks.accuracy_report.slices import MIN_PHOTOS
 from benchmarks.environment import collect_environment, compute_sha256, describe_files, read_timestamp
+from benchmarks.messages import Say, say_aloud
 from benchmarks.options import check_counts, check_model_names
 from benchmarks.output_folder import check_output_folder, write_texts
 from benchmarks.rows import Row, build_model_rows, check_split, choose_split_seed, find_default_artifact
@@ -67,9 +67,7 @@ class FidelityOptions:
     is_forced: bool = False
 
 
-def run_fidelity(
-    options: FidelityOptions, say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
-) -> dict[str, Any]:
+def run_fidelity(options: FidelityOptions, say: Say = say_aloud) -> dict[str, Any]:
     """Measures, writes ``fidelity.json`` into ``options.out`` and returns what stands in it.
 
     A photo that cannot be decoded is listed, a model that does not open says so in its note; the rest goes on.

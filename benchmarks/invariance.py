@@ -8,8 +8,9 @@ from typing import Any
 
 from benchmarks.accuracy_report.invariance import KINDS, measure_invariance
 from benchmarks.accuracy_report.photos import ScoredPhoto
+from benchmarks.messages import Say, say_aloud
 from benchmarks.options import check_counts
-from benchmarks.photo_report import PhotoOptions, Say, report_photos, say_aloud
+from benchmarks.photo_report import PhotoOptions, report_photos
 from benchmarks.tables import format_identities, format_table
 from edge_runtime import PhotoScorer
 from edge_runtime.errors import UsageError

@@ -9,7 +9,8 @@ from typing import Any
 
 from benchmarks.accuracy_report.label_heads import is_told, measure_labels
 from benchmarks.accuracy_report.photos import DEFAULT_TRAINING, ScoredPhoto
-from benchmarks.photo_report import OWN_KEY, PhotoOptions, Say, report_photos, say_aloud
+from benchmarks.messages import Say, say_aloud
+from benchmarks.photo_report import OWN_KEY, PhotoOptions, report_photos
 from benchmarks.tables import ABSENT, format_identities, format_table
 from edge_runtime import PhotoScorer
 from edge_runtime.errors import UsageError

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,17 +12,17 @@ from typing import Any, TypeAlias
 from benchmarks.accuracy import EVERY_PHOTO, load_part
 from benchmarks.accuracy_report.photos import ScoredPhoto, score_photos
 from benchmarks.environment import collect_environment, describe_files, read_timestamp
+from benchmarks.messages import Say
 from benchmarks.options import check_model_names
 from benchmarks.output_folder import check_output_folder, write_texts
 from benchmarks.rows import choose_split_seed, find_int8_model, identify_model
 from edge_runtime import PhotoScorer
 from train.data.manifest import Photo
 
-__all__ = ["OWN_KEY", "Measure", "PhotoOptions", "Say", "report_photos", "say_aloud"]
+__all__ = ["OWN_KEY", "Measure", "PhotoOptions", "report_photos"]
 
 OWN_KEY = "int8"
 Measure: TypeAlias = "Callable[[Sequence[ScoredPhoto], Mapping[str, PhotoScorer]], dict[str, Any]]"
-Say: TypeAlias = "Callable[[str], None]"
 
 
 @dataclass(frozen=True)
@@ -47,11 +46,6 @@ class PhotoOptions:
     part: str = "test"
     seed: int | None = None
     is_forced: bool = False
-
-
-def say_aloud(line: str) -> None:
-    """Prints a line for who waits for the result."""
-    print(line, file=sys.stderr)
 
 
 def report_photos(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from benchmarks.environment import (
 )
 from benchmarks.latency import Measure, TurnPlan, build_invoke_call, build_measure, compute_summary, join_turns
 from benchmarks.memory import Footprint, measure_footprint
+from benchmarks.messages import Say, say_aloud
 from benchmarks.options import check_counts, describe_options
 from benchmarks.output_folder import check_output_folder
 from benchmarks.peers.nima import build_nima_predictor
@@ -76,7 +76,7 @@ class RunOptions:
     is_forced: bool = False
 
 
-def run(options: RunOptions, say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)) -> Results:
+def run(options: RunOptions, say: Say = say_aloud) -> Results:
     """Measures, writes the results into ``options.out`` and returns them.
 
     A row that is absent or fails says so in its note; the others are measured.
@@ -131,7 +131,7 @@ def _failures_noted(row: Row) -> Iterator[None]:
         row.fail(str(error))
 
 
-def _prepare_classics(rows: Sequence[Row], options: RunOptions, say: Callable[[str], None]) -> None:
+def _prepare_classics(rows: Sequence[Row], options: RunOptions, say: Say) -> None:
     view = _find_view(rows)
     for row in (row for row in rows if row.kind == "classic"):
         if options.is_smoke and options.rows is None:
@@ -162,9 +162,7 @@ def _describe(row: Row) -> None:
         row.sha256, row.name, row.version = identity["sha256"] or "", identity["name"], identity["version"]
 
 
-def _measure_accuracies(
-    rows: Sequence[Row], photos: Sequence[Photo], resamples: int, say: Callable[[str], None]
-) -> None:
+def _measure_accuracies(rows: Sequence[Row], photos: Sequence[Photo], resamples: int, say: Say) -> None:
     for row in rows:
         if not row.is_usable or (row.kind == "classic" and row.trained is None):
             continue
@@ -185,7 +183,7 @@ def _open_predictor(row: Row, stack: ExitStack) -> PredictQuality:
     return lambda photo: scorer.score(photo).quality
 
 
-def _measure_footprints(rows: Sequence[Row], processes: int, say: Callable[[str], None]) -> None:
+def _measure_footprints(rows: Sequence[Row], processes: int, say: Say) -> None:
     for row in rows:
         if not row.is_usable or row.path is None:
             continue
@@ -199,7 +197,7 @@ def _measure_footprints(rows: Sequence[Row], processes: int, say: Callable[[str]
                 row.footprint = measure_footprint(row.path, processes=processes)
 
 
-def _measure_latencies(rows: Sequence[Row], num_threads: int, plan: TurnPlan, say: Callable[[str], None]) -> None:
+def _measure_latencies(rows: Sequence[Row], num_threads: int, plan: TurnPlan, say: Say) -> None:
     with ExitStack() as stack:
         measures: dict[str, Measure] = {}
         for row in rows:
@@ -219,7 +217,7 @@ def _measure_latencies(rows: Sequence[Row], num_threads: int, plan: TurnPlan, sa
                 row.rounds = rounds[row.key]
 
 
-def _measure_end_to_end(results: Results, plan: TurnPlan, say: Callable[[str], None]) -> None:
+def _measure_end_to_end(results: Results, plan: TurnPlan, say: Say) -> None:
     row = next((row for row in results.rows if row.key == "int8"), None)
     if row is None or row.path is None or not row.is_usable:
         results.end_to_end_note = f"not measured: {row.note}" if row is not None else "not measured: no int8 row"

@@ -8,7 +8,6 @@ limit may decide is to be reviewed, and of all limits that keep the risks the on
 from __future__ import annotations
 
 import json
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from benchmarks.accuracy import load_rated_photos, predict_all
 from benchmarks.environment import collect_environment, describe_files, read_timestamp
+from benchmarks.messages import Say, say_aloud
 from benchmarks.output_folder import check_output_folder, write_texts
 from benchmarks.rows import choose_split_seed, find_int8_model, identify_model
 from benchmarks.tables import ABSENT, format_identities
@@ -128,9 +128,7 @@ def judge_limits(quality: Values, is_acceptable: NDArray[np.bool_], limits: Limi
     return {name: float(value) for name, value in found.items()}
 
 
-def run_thresholds(
-    options: ThresholdOptions, say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
-) -> dict[str, Any]:
+def run_thresholds(options: ThresholdOptions, say: Say = say_aloud) -> dict[str, Any]:
     """Chooses on one part, judges on the other, writes ``thresholds.json`` and returns what stands in it.
 
     Raises:

@@ -50,10 +50,10 @@ def measure_invariance(scored: Sequence[ScoredPhoto], scorers: Mapping[str, Phot
         limit: this many photos at most, those of a megapixel or more first.
 
     Returns:
-        ``photos``, ``large_photos``, ``goal_points``, and in ``models`` for every model summaries (:func:`summarise`)
-        in points of quality: ``spread`` between a photo's sizes of 0.3 megapixels or more; ``sizes`` and ``enlarged``,
-        the difference from the photo's own size; ``encodings``: JPEG at 95 and 85 against the file as it is; in
-        Display P3, mirrored and turned by EXIF against the JPEG at 95.
+        ``photos``, ``large_photos``, ``listing_mp``, ``goal_points``, and in ``models`` for every model summaries
+        (:func:`summarise`) in points of quality: ``spread`` between a photo's sizes of 0.3 megapixels or more;
+        ``sizes`` and ``enlarged``, the difference from the photo's own size; ``encodings``: JPEG at 95 and 85 against
+        the file as it is; in Display P3, mirrored and turned by EXIF against the JPEG at 95.
     """
     chosen = _choose(scored, limit)
     found: dict[str, dict[str, Values]] = {key: {kind: {} for kind in KINDS} for key in scorers}
@@ -67,6 +67,7 @@ def measure_invariance(scored: Sequence[ScoredPhoto], scorers: Mapping[str, Phot
     return {
         "photos": len(chosen),
         "large_photos": sum(_count_megapixels(entry) >= LARGE_MP for entry in chosen),
+        "listing_mp": LISTING_MP,
         "goal_points": GOAL_POINTS,
         "models": {
             key: {
@@ -141,9 +142,14 @@ def _build_versions(picture: Image.Image) -> dict[str, bytes]:
     return versions
 
 
+def _read_megapixels(name: str) -> float | None:
+    """Of a version's name; None of an encoding's."""
+    return float(name.removesuffix(" MP")) if name.endswith(" MP") else None
+
+
 def _rank(name: str) -> float:
     """Large sizes first; encodings stay in their order."""
-    return -float(name.removesuffix(" MP")) if name.endswith(" MP") else 0.0
+    return -(_read_megapixels(name) or 0.0)
 
 
 def _resize(picture: Image.Image, megapixels: float) -> Image.Image:
@@ -156,8 +162,8 @@ def _collect(found: dict[str, Values], own_mp: float, own: float, points: Mappin
     """Sorts one photo's scores into the tables."""
     at_listing_size = [own] if own_mp >= LISTING_MP else []
     for name, value in points.items():
-        if name.endswith(" MP"):
-            size_mp = float(name.removesuffix(" MP"))
+        size_mp = _read_megapixels(name)
+        if size_mp is not None:
             found["sizes" if size_mp < own_mp else "enlarged"].setdefault(name, []).append(value - own)
             if LISTING_MP <= size_mp < own_mp:
                 at_listing_size.append(value)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from benchmarks.accuracy_report.report import write_report
 from benchmarks.accuracy_report.slices import compute_agreement
 from benchmarks.accuracy_report.verdicts import measure_verdicts
 from benchmarks.environment import collect_environment, compute_sha256, describe_files, read_timestamp
+from benchmarks.messages import Say, say_aloud
 from benchmarks.options import check_counts, check_model_names
 from benchmarks.output_folder import check_output_folder
 from benchmarks.rows import ROW_KEYS, Row, build_model_rows, build_rows, check_split, choose_split_seed
@@ -79,9 +79,7 @@ class AccuracyOptions:
     is_forced: bool = False
 
 
-def run_accuracy(
-    options: AccuracyOptions, say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
-) -> dict[str, Any]:
+def run_accuracy(options: AccuracyOptions, say: Say = say_aloud) -> dict[str, Any]:
     """Measures, writes both files into ``options.out`` and returns what stands in the JSON.
 
     A model that is absent or fails says so in its note, a photo that cannot be decoded is listed; the rest goes on.

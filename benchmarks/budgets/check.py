@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.budgets.figures import FIGURES, Subject, find_subject
 from benchmarks.budgets.limits import DEFAULT_BUDGETS, Limit, Reading, State, load_limits
+from benchmarks.messages import Say, say_aloud
 from benchmarks.rows import REFERENCE
 from benchmarks.tables import align_columns
 
@@ -43,7 +43,7 @@ class Checked:
 def check_budgets(
     options: BudgetOptions,
     figures: Mapping[str, Callable[[Subject], Reading]] = FIGURES,
-    say: Callable[[str], None] = lambda line: print(line, file=sys.stderr),
+    say: Say = say_aloud,
 ) -> list[Checked]:
     """Measures what the file has limits for, in the order of ``figures``.
 

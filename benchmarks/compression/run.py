@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from benchmarks.environment import (
     read_timestamp,
 )
 from benchmarks.latency import TurnPlan
+from benchmarks.messages import Say, say_aloud
 from benchmarks.options import check_counts, describe_options
 from benchmarks.output_folder import check_output_folder, write_texts
 from benchmarks.plot import save_panels
@@ -70,9 +70,7 @@ class CompressionOptions:
     is_forced: bool = False
 
 
-def run_compression(
-    options: CompressionOptions, say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
-) -> dict[str, Any]:
+def run_compression(options: CompressionOptions, say: Say = say_aloud) -> dict[str, Any]:
     """Compresses, measures, writes the three files into ``options.out`` and returns what stands in the JSON.
 
     A variant that cannot be compressed is listed in ``failures``, a file that cannot be measured says so in its row's
@@ -130,7 +128,7 @@ def _check(options: CompressionOptions) -> None:
 
 
 def _compress(
-    students: Sequence[Student], plan: Plan, work: Path, say: Callable[[str], None]
+    students: Sequence[Student], plan: Plan, work: Path, say: Say
 ) -> tuple[list[Compressed], list[dict[str, str]]]:
     jobs = [
         (student, variant)
@@ -153,7 +151,7 @@ def _measure(
     photos: Sequence[Photo],
     options: CompressionOptions,
     environment: dict[str, Any],
-    say: Callable[[str], None],
+    say: Say,
 ) -> list[dict[str, str]]:
     """Fills the steps, and ``environment`` with the load around the latencies; the photos that cannot be decoded."""
     say(f"scoring {len(photos)} rated photos of the {PART} part with {len(steps)} models")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 import statistics
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from benchmarks.device.benchmark_model import BenchmarkModelResult, build_flags,
 from benchmarks.device.board import BOARD_FILES, parse_board
 from benchmarks.device.record import DeviceRecord, LatencyRecord, ModelRecord, describe_comparison, write_record
 from benchmarks.environment import collect_environment, compute_sha256
+from benchmarks.messages import Say, say_aloud
 from edge_runtime.errors import UsageError
 from edge_runtime.output_file import check_output
 
@@ -61,9 +61,7 @@ class AndroidOptions:
     is_forced: bool = False
 
 
-def run_android(
-    options: AndroidOptions, say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
-) -> DeviceRecord:
+def run_android(options: AndroidOptions, say: Say = say_aloud) -> DeviceRecord:
     """Copies, runs, reads, clears away, writes ``options.out`` and returns the record.
 
     Raises:
@@ -139,7 +137,7 @@ def _push(phone: Phone, program: Path, models: Mapping[str, Path]) -> str:
 
 
 def _run_in_turns(
-    phone: Phone, program: str, settings: Sequence[Setting], options: AndroidOptions, say: Callable[[str], None]
+    phone: Phone, program: str, settings: Sequence[Setting], options: AndroidOptions, say: Say
 ) -> dict[Setting, list[BenchmarkModelResult]]:
     results: dict[Setting, list[BenchmarkModelResult]] = {setting: [] for setting in settings}
     for repeat in range(options.repeats):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
@@ -38,6 +37,7 @@ from benchmarks.latency import (
     join_turns,
 )
 from benchmarks.memory import Footprint, measure_footprint
+from benchmarks.messages import Say, say_aloud
 from benchmarks.native_model import read_networks
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.interpreter import Interpreter, count_worst_partitions, quiet_native_log
@@ -74,9 +74,7 @@ class DeviceBenchOptions:
     is_forced: bool = False
 
 
-def run_device_bench(
-    options: DeviceBenchOptions, say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
-) -> DeviceRecord:
+def run_device_bench(options: DeviceBenchOptions, say: Say = say_aloud) -> DeviceRecord:
     """Measures, writes ``options.out`` and returns the record.
 
     Raises:
@@ -159,7 +157,7 @@ def judge_steadiness(is_noisy: bool, slowdown: float | None) -> Steadiness:
 
 
 def _measure(
-    paths: Mapping[str, Path], threads: Sequence[int], options: DeviceBenchOptions, say: Callable[[str], None]
+    paths: Mapping[str, Path], threads: Sequence[int], options: DeviceBenchOptions, say: Say
 ) -> list[ModelRecord]:
     fingerprints, footprints = {}, {}
     for name, path in paths.items():

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +28,7 @@ from benchmarks.footprint_report.report import format_footprint
 from benchmarks.footprint_report.scoring import measure_scoring, measure_two_processes
 from benchmarks.fresh_process import build_import_measure
 from benchmarks.latency import TurnPlan, interleave_rounds
+from benchmarks.messages import Say, say_aloud
 from benchmarks.options import check_model_names, describe_options
 from benchmarks.output_folder import check_output_folder, write_texts
 from benchmarks.rows import Row, build_rows, find_default_artifact, identify_model
@@ -69,9 +68,7 @@ class FootprintOptions:
     is_forced: bool = False
 
 
-def run_footprint(
-    options: FootprintOptions, say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
-) -> dict[str, Any]:
+def run_footprint(options: FootprintOptions, say: Say = say_aloud) -> dict[str, Any]:
     """Measures, writes both files into ``options.out`` and returns what stands in the JSON.
 
     Raises:
@@ -122,9 +119,7 @@ def _measure_import(rounds: int) -> dict[str, Any]:
     return {"over_numpy": compare_rounds(found["edge_runtime"], found["numpy"]).to_json()}
 
 
-def _measure_scoring(
-    rows: list[Row], options: FootprintOptions, notes: list[str], say: Callable[[str], None]
-) -> dict[str, Any] | None:
+def _measure_scoring(rows: list[Row], options: FootprintOptions, notes: list[str], say: Say) -> dict[str, Any] | None:
     model = next((row.path for row in rows if row.key == "int8" and row.is_usable), None)
     if model is None:
         notes.append("photogate score: not measured, for it needs the row int8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -36,6 +35,7 @@ from benchmarks.latency_report.interleaved import measure_interleaved
 from benchmarks.latency_report.long_runs import measure_single_stream, measure_sustained
 from benchmarks.latency_report.report import format_latency
 from benchmarks.latency_report.runtimes import build_runtime_call
+from benchmarks.messages import Say, say_aloud
 from benchmarks.options import check_model_names, describe_options
 from benchmarks.output_folder import check_output_folder, write_texts
 from benchmarks.rows import Row, build_rows, find_default_artifact, identify_model
@@ -97,9 +97,7 @@ class LatencyOptions:
     is_forced: bool = False
 
 
-def run_latency(
-    options: LatencyOptions, say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
-) -> dict[str, Any]:
+def run_latency(options: LatencyOptions, say: Say = say_aloud) -> dict[str, Any]:
     """Measures, writes both files into ``options.out`` and returns what stands in the JSON.
 
     What is absent or fails says so in ``notes``; the rest is measured.
@@ -181,7 +179,7 @@ def _collect_rows(options: LatencyOptions) -> list[Row]:
 
 
 def _measure_models(
-    rows: list[Row], num_threads: int, options: LatencyOptions, notes: list[str], say: Callable[[str], None]
+    rows: list[Row], num_threads: int, options: LatencyOptions, notes: list[str], say: Say
 ) -> dict[str, Any]:
     """All models at one number of threads, as ``options.mode`` says."""
     with ExitStack() as stack:
@@ -248,7 +246,7 @@ def _measure_alone(measure: Measure, options: LatencyOptions) -> dict[str, Any]:
     return measure_sustained(measure, seconds=60 * options.minutes, window_s=options.window_s, meter=meter)
 
 
-def _measure_ways(rows: list[Row], options: LatencyOptions, report: dict[str, Any], say: Callable[[str], None]) -> None:
+def _measure_ways(rows: list[Row], options: LatencyOptions, report: dict[str, Any], say: Say) -> None:
     """From photos, from frames and from nothing to a verdict, by the int8 model; what fails is a note."""
     wanted = [part for part in options.parts if part != "models"]
     model = next((row.path for row in rows if row.key == "int8" and row.is_usable), None)

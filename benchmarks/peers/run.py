@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
@@ -31,6 +30,7 @@ from benchmarks.latency import (
     interleave_rounds,
     join_turns,
 )
+from benchmarks.messages import Say, say_aloud
 from benchmarks.options import check_counts, describe_options
 from benchmarks.output_folder import check_output_folder
 from benchmarks.peers.agreement import compute_agreement, fit_rating_map
@@ -106,9 +106,7 @@ class _Entry:
         self.score, self.note, self.is_failed = None, note, is_failed
 
 
-def run_peers(
-    options: PeersOptions, say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
-) -> dict[str, Any]:
+def run_peers(options: PeersOptions, say: Say = say_aloud) -> dict[str, Any]:
     """Measures, writes the results into ``options.out`` and returns what stands in the JSON.
 
     A peer whose library or file is absent, or that fails, says so in its note; the others are measured.
@@ -167,9 +165,7 @@ def _check(options: PeersOptions) -> None:
     check_counts(options, "limit", "train_limit", "timed_photos", "resamples")
 
 
-def _train_baseline(
-    options: PeersOptions, photos: Sequence[Photo], path: Path, say: Callable[[str], None]
-) -> Path | None:
+def _train_baseline(options: PeersOptions, photos: Sequence[Photo], path: Path, say: Say) -> Path | None:
     """None where it is not asked for, would be judged on the photos it has learnt, or its libraries are absent."""
     if options.part == "train" or "boosted" not in (options.rows or PEER_KEYS):
         return None
@@ -271,7 +267,7 @@ def _time(entries: Sequence[_Entry], photos: Sequence[Photo]) -> None:
             entry.found["latency"] = {**asdict(summary), "is_noisy": summary.is_noisy}
 
 
-def _measure_footprint(entry: _Entry, files: PeerFiles, photo: Path, say: Callable[[str], None]) -> None:
+def _measure_footprint(entry: _Entry, files: PeerFiles, photo: Path, say: Say) -> None:
     if entry.score is None:
         return
     say(f"{entry.peer.label}: memory in a process of its own")
